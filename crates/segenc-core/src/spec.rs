@@ -1,0 +1,133 @@
+//! What the user wants made of the source: the typed form of the options after `--`.
+//!
+//! `segenc-media` parses and checks the words; this crate only stores them and asks the questions
+//! that planning needs: is it split, which streams are kept, what must a worker be able to do.
+
+use serde::{Deserialize, Serialize};
+
+use crate::source::StreamKind;
+
+/// The whole wish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSpec {
+    /// The muxer of the output, by ffmpeg's name: `matroska`, `mp4`, `mov`, `webm`, ….
+    pub container: String,
+    /// The options as the user gave them, to be shown and to be compared on resuming.
+    pub args: Vec<String>,
+    /// Which streams are kept: applied in order, as ffmpeg's `-map`. Empty: the defaults.
+    pub maps: Vec<StreamMap>,
+    /// What happens to the film.
+    pub video: VideoSpec,
+    /// Codecs of the other streams, applied in order: the last that fits wins. What none fits is copied.
+    pub codecs: Vec<CodecChoice>,
+    /// Options for encoders and filters of the re-encoded audio and subtitle streams.
+    pub stream_options: Vec<OutputOption>,
+    /// Options for the muxer, metadata, dispositions, chapters: applied when the output is muxed.
+    pub mux_options: Vec<OutputOption>,
+    /// Streams of a kind that are dropped as a whole (`-an`, `-sn`, `-vn`, `-dn`).
+    pub dropped_kinds: Vec<StreamKind>,
+    /// How the work may be split.
+    pub split: SplitPolicy,
+    /// How the output is checked at the end.
+    pub verify: Verify,
+    /// Segment length wished by the user, in seconds.
+    pub segment_seconds: Option<u32>,
+}
+
+/// What happens to the source's film.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum VideoSpec {
+    /// Encoded.
+    Encode(VideoEncode),
+    /// Copied (`-c:v copy`): nothing to split.
+    Copy,
+    /// Left out (`-vn`).
+    Drop,
+}
+
+/// How video is encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VideoEncode {
+    /// The encoder by ffmpeg's name, such as `libx264`: a capability that a worker must have.
+    pub encoder: String,
+    /// The encoder's options and the generic ones for video.
+    pub options: Vec<OutputOption>,
+    /// The filter chain (`-vf`), as written.
+    pub filter: Option<String>,
+}
+
+/// One option of ffmpeg's, already checked: `-name[:specifier] [value]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputOption {
+    /// Name with its stream specifier and without the dash: `crf`, `b:a`, `metadata:s:a:0`.
+    pub name: String,
+    /// The value; `None` for a switch.
+    pub value: Option<String>,
+}
+
+/// A codec for the streams that a selector names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodecChoice {
+    /// Which output streams: of this kind, …
+    pub kind: StreamKind,
+    /// … and only the one at this position among its kind, where given.
+    pub position: Option<u32>,
+    /// ffmpeg's name of the encoder, or `copy`.
+    pub codec: String,
+}
+
+/// One `-map`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamMap {
+    /// Takes the streams away instead of adding them (`-map -0:d`).
+    pub negative: bool,
+    /// It is no error if nothing fits (`0:s?`).
+    pub optional: bool,
+    /// Which streams of the source.
+    pub selector: StreamSelector,
+}
+
+/// Streams of the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamSelector {
+    /// All (`0`).
+    All,
+    /// One by its index (`0:3`).
+    Index(u32),
+    /// Of a kind (`0:a`), or the n-th of it (`0:a:1`).
+    Kind(StreamKind, Option<u32>),
+    /// Video that is no cover picture (`0:V`), or the n-th of it.
+    Film(Option<u32>),
+    /// With a tag of this value (`0:m:language:eng`); without a value: that has the tag.
+    Tag(String, Option<String>),
+}
+
+/// Whether the film is cut into segments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "policy")]
+pub enum SplitPolicy {
+    /// Into segments; the filters need this many frames around each.
+    Segments {
+        /// Frames decoded and filtered before a segment, then dropped.
+        run_up: u32,
+        /// Frames decoded and filtered after a segment, then dropped.
+        run_out: u32,
+    },
+    /// Not at all, and why, for people.
+    Whole {
+        /// The reason: one clause, lower case.
+        reason: String,
+    },
+}
+
+/// How far the finished output is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verify {
+    /// Structure, and a decode of every frame.
+    Full,
+    /// Structure only.
+    Quick,
+}

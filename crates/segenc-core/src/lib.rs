@@ -13,3 +13,4 @@ pub mod schedule;
 pub mod source;
 pub mod spec;
 pub mod time;
+pub mod work;

@@ -1,6 +1,18 @@
 //! A job: one wish, this source into this output.
 
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::ids::{JobId, TaskId, WorkerId};
+use crate::plan::{PlanHeader, Segment, Way};
+use crate::pool::task::TaskState;
+use crate::source::SourceFacts;
+use crate::spec::JobSpec;
+use crate::time::Millis;
 
 /// Where the source is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +73,128 @@ impl JobState {
         match self {
             Self::Completed | Self::Failed | Self::Canceled => true,
             Self::Analyzing | Self::Transcoding | Self::Merging | Self::Paused => false,
+        }
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Analyzing => "analyzing",
+            Self::Transcoding => "transcoding",
+            Self::Merging => "merging",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+            Self::Paused => "paused",
+        })
+    }
+}
+
+/// One wish: this source into this output, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Its identity.
+    pub id: JobId,
+    /// Name for people.
+    pub name: String,
+    /// What is wished.
+    pub spec: Arc<JobSpec>,
+    /// From what.
+    pub source: SourceRef,
+    /// Where the finished file goes on the server; `None`: it stays in the store.
+    pub output_path: Option<String>,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Where it stands.
+    pub state: JobState,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it came to its end, if it has.
+    pub ended_at: Option<Millis>,
+    /// What the analysis saw before the first packet.
+    pub facts: Option<Arc<SourceFacts>>,
+    /// The fixed part of the plan. Its way turns to whole when the split is abandoned.
+    pub header: Option<Arc<PlanHeader>>,
+    /// The segments planned so far, by index.
+    pub segments: imbl::Vector<Arc<Segment>>,
+    /// The analysis has ended: no segment will follow.
+    pub plan_complete: bool,
+    /// All its tasks, in the order they were made; those of segments in the order of the film.
+    pub tasks: imbl::OrdSet<TaskId>,
+    /// The task that reads the source.
+    pub analysis: TaskId,
+    /// The task that makes the output; known when the plan is complete.
+    pub merge: Option<TaskId>,
+    /// Why it failed, while it is failed.
+    pub failure: Option<Failure>,
+    /// Why the film is made in one piece although segments were planned.
+    pub split_abandoned: Option<String>,
+    /// What the first finished segment's parameter sets were: all others must have the same.
+    pub parameter_sets: Option<ParameterSets>,
+    /// Workers whose encoder makes other parameter sets than that of the first finished segment.
+    pub differing_workers: BTreeSet<WorkerId>,
+}
+
+/// The parameter sets (extradata) of the job's segments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterSets {
+    /// SHA-256, hex; `None`: the encoder has none.
+    pub sha256: Option<String>,
+}
+
+impl Job {
+    /// Whether tasks of it may be handed out.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        match self.state {
+            JobState::Analyzing | JobState::Transcoding | JobState::Merging => true,
+            JobState::Completed | JobState::Failed | JobState::Canceled | JobState::Paused => false,
+        }
+    }
+
+    /// Whether the film is made as segments, as far as it is planned.
+    #[must_use]
+    pub fn is_split(&self) -> bool {
+        match self.header.as_ref().map(|header| &header.way) {
+            Some(Way::Segments) => true,
+            Some(Way::Whole { .. }) | None => false,
+        }
+    }
+}
+
+/// How many tasks of a job are in which state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TaskCounts {
+    /// Waiting for other tasks.
+    pub blocked: u32,
+    /// Waiting for a worker.
+    pub ready: u32,
+    /// With a running attempt.
+    pub running: u32,
+    /// Done.
+    pub done: u32,
+    /// Failed for good.
+    pub failed: u32,
+    /// Canceled by the user.
+    pub canceled: u32,
+    /// Aborted by the system.
+    pub aborted: u32,
+    /// Parts of the output that the merge still waits for.
+    pub open_parts: u32,
+}
+
+impl TaskCounts {
+    /// The number of tasks in `state`, to be changed.
+    pub(super) const fn slot(&mut self, state: TaskState) -> &mut u32 {
+        match state {
+            TaskState::Blocked => &mut self.blocked,
+            TaskState::Ready => &mut self.ready,
+            TaskState::Running => &mut self.running,
+            TaskState::Done => &mut self.done,
+            TaskState::Failed => &mut self.failed,
+            TaskState::Canceled => &mut self.canceled,
+            TaskState::Aborted => &mut self.aborted,
         }
     }
 }

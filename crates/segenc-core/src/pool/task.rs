@@ -1,8 +1,14 @@
 //! A task and its attempts.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use crate::failure::{Failure, FailureKind};
+use crate::ids::{AttemptId, AttemptNumber, JobId, TaskId, WorkerId};
 use crate::plan::Frames;
+use crate::time::Millis;
 
 /// What a task does. On the wire there are three kinds; segment, other streams and whole title are
 /// all `transcode`.
@@ -91,4 +97,141 @@ pub struct Check {
     pub passed: bool,
     /// What was seen: one clause.
     pub detail: String,
+}
+
+/// The encoders a worker must have for a task, by ffmpeg's names, sorted; empty: anybody can do it.
+pub type Needs = Arc<[String]>;
+
+/// What a worker is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Its identity.
+    pub id: TaskId,
+    /// The job it belongs to.
+    pub job: JobId,
+    /// What it does.
+    pub kind: TaskKind,
+    /// Where it stands.
+    pub state: TaskState,
+    /// All tries, by number from 1.
+    pub attempts: Vec<Attempt>,
+    /// The next attempt seeks further back, because what came out was not what the plan says.
+    pub longer_run_up: bool,
+    /// The encoders it takes.
+    pub needs: Needs,
+    /// A measure of the work that orders tasks of a kind: bytes of source video.
+    pub cost: u64,
+    /// When it was made.
+    pub created_at: Millis,
+    /// Attempts before this position belong to an earlier life of the job and count for no limit.
+    pub counted_from: usize,
+}
+
+impl Task {
+    /// The attempt of this number.
+    #[must_use]
+    pub fn attempt(&self, number: AttemptNumber) -> Option<&Attempt> {
+        let position = usize::try_from(number.0).ok()?.checked_sub(1)?;
+        self.attempts.get(position)
+    }
+
+    /// The number that the next attempt gets.
+    #[must_use]
+    pub fn next_attempt(&self) -> AttemptId {
+        let tried = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
+        AttemptId { task: self.id, number: AttemptNumber(tried.saturating_add(1)) }
+    }
+
+    /// The attempts that hold a lease.
+    pub fn running(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempts.iter().filter(|attempt| attempt.state == AttemptState::Running)
+    }
+
+    /// The attempt whose output is the task's.
+    #[must_use]
+    pub fn succeeded(&self) -> Option<&Attempt> {
+        self.attempts.iter().rev().find(|attempt| attempt.state == AttemptState::Succeeded)
+    }
+
+    /// The bytes that the task has made.
+    #[must_use]
+    pub fn output(&self) -> Option<&Blob> {
+        self.succeeded()?.output.as_ref()
+    }
+
+    /// Whether the task yields a part of the output, which the merge waits for.
+    #[must_use]
+    pub const fn is_part(&self) -> bool {
+        match self.kind {
+            TaskKind::Segment(_) | TaskKind::OtherStreams | TaskKind::Whole => true,
+            TaskKind::Analysis | TaskKind::Merge => false,
+        }
+    }
+
+    /// The attempts that count for the limits.
+    pub fn counted(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempts.iter().skip(self.counted_from)
+    }
+
+    /// The attempts that failed in a way that another worker may do better.
+    pub fn retryable_failures(&self) -> impl Iterator<Item = &Attempt> {
+        self.counted().filter(|attempt| {
+            let Some(failure) = &attempt.failure else { return false };
+            match failure.kind {
+                FailureKind::Transient | FailureKind::Worker => true,
+                FailureKind::Mismatch => {
+                    matches!(self.kind, TaskKind::Analysis | TaskKind::OtherStreams)
+                }
+                FailureKind::Task => false,
+            }
+        })
+    }
+
+    /// Whether it failed on this worker already, and might do better on another.
+    #[must_use]
+    pub fn failed_on(&self, worker: WorkerId) -> bool {
+        self.retryable_failures().any(|attempt| attempt.worker == worker)
+    }
+
+    /// The workers on which it failed and might do better on another.
+    #[must_use]
+    pub fn failed_workers(&self) -> BTreeSet<WorkerId> {
+        self.retryable_failures().map(|attempt| attempt.worker).collect()
+    }
+}
+
+/// One try of a task by a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its number within the task, from 1: the fencing token.
+    pub number: AttemptNumber,
+    /// Who tries.
+    pub worker: WorkerId,
+    /// Where it stands.
+    pub state: AttemptState,
+    /// When it was handed out.
+    pub started_at: Millis,
+    /// When it ended, however.
+    pub ended_at: Option<Millis>,
+    /// The bytes it delivered.
+    pub output: Option<Blob>,
+    /// What the worker saw, when it succeeded.
+    pub observed: Option<Observed>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+}
+
+/// An attempt that holds a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunningAttempt {
+    /// Which.
+    pub id: AttemptId,
+    /// Of which job.
+    pub job: JobId,
+    /// What it does.
+    pub kind: TaskKind,
+    /// Who runs it.
+    pub worker: WorkerId,
+    /// When it was handed out.
+    pub started_at: Millis,
 }

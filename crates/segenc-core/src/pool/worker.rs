@@ -1,6 +1,13 @@
 //! A worker as the server knows it.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+use crate::ids::{AttemptId, WorkerId};
+use crate::pool::limits::{PREFETCHED_ATTEMPTS, SLOTS_MAX};
+use crate::time::Millis;
 
 /// What a worker tells of itself when it registers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,4 +45,52 @@ pub enum WorkerState {
     },
     /// Has signed off; it may come back with its token.
     SignedOff,
+}
+
+/// A process that runs tasks, kept over its restarts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// Its identity.
+    pub id: WorkerId,
+    /// What it says of itself.
+    pub profile: Arc<WorkerProfile>,
+    /// Whether it takes tasks.
+    pub state: WorkerState,
+    /// When it registered last.
+    pub registered_at: Millis,
+    /// The attempts whose lease it holds.
+    pub running: BTreeSet<AttemptId>,
+    /// Attempts that failed by its fault or by bad luck since the last one that succeeded.
+    pub failures_in_a_row: u32,
+    /// Attempts that succeeded since it first joined.
+    pub succeeded: u64,
+    /// Attempts that failed since it first joined.
+    pub failed: u64,
+}
+
+impl Worker {
+    /// Whether it takes tasks.
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        match self.state {
+            WorkerState::Active => true,
+            WorkerState::Draining | WorkerState::TakenOut { .. } | WorkerState::SignedOff => false,
+        }
+    }
+
+    /// Whether it has all these encoders.
+    #[must_use]
+    pub fn can(&self, needs: &[String]) -> bool {
+        needs.iter().all(|need| self.profile.encoders.contains(need))
+    }
+
+    /// How many attempts it may hold at once. One without slots gets nothing.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        let slots = match self.profile.slots {
+            0 => 0,
+            slots => slots.min(SLOTS_MAX) + PREFETCHED_ATTEMPTS,
+        };
+        usize::try_from(slots).unwrap_or(usize::MAX)
+    }
 }

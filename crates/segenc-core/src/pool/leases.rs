@@ -1,0 +1,272 @@
+//! Leases: what is volatile and never stored.
+//!
+//! For each running attempt until when its worker may be silent, and how far it says it is; for each
+//! worker when it was last heard of. It changes no task: the rules do, when they find a lease run out.
+
+use imbl::OrdMap;
+
+use crate::ids::{AttemptId, WorkerId};
+use crate::pool::Pool;
+use crate::pool::command::{Answer, Command, Directive};
+use crate::pool::decide::Decision;
+use crate::pool::event::Happening;
+use crate::pool::limits::{
+    LEASE_MILLIS, REDELIVER_AFTER_MILLIS, REDELIVERIES_MAX, SILENT_MILLIS,
+};
+use crate::pool::task::AttemptState;
+use crate::time::Millis;
+
+/// The right to an attempt until a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// When the attempt was handed out, last.
+    pub handed_out: Millis,
+    /// When it runs out.
+    pub until: Millis,
+    /// The worker has spoken of the attempt since it was handed out: it did get it.
+    pub reported: bool,
+    /// How often it was handed out again.
+    pub redeliveries: u32,
+    /// Frames done since its start.
+    pub frames: u64,
+    /// Frames per second, in thousandths.
+    pub speed_millifps: u64,
+}
+
+impl Lease {
+    const fn fresh(now: Millis) -> Self {
+        Self {
+            handed_out: now,
+            until: now.saturating_add(LEASE_MILLIS),
+            reported: false,
+            redeliveries: 0,
+            frames: 0,
+            speed_millifps: 0,
+        }
+    }
+
+    const fn renew(&mut self, now: Millis) {
+        self.until = now.saturating_add(LEASE_MILLIS);
+        self.reported = true;
+    }
+}
+
+/// All leases. A clone costs nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Leases {
+    leases: OrdMap<AttemptId, Lease>,
+    seen: OrdMap<WorkerId, Millis>,
+}
+
+impl Leases {
+    /// Gives every running attempt a fresh lease, and every worker the benefit of the doubt: after a
+    /// restart of the server nobody knows who reported when.
+    #[must_use]
+    pub fn adopt(pool: &Pool, now: Millis) -> Self {
+        let mut leases = Self::default();
+        leases.adopt_missing(pool, now);
+        for worker in pool.workers() {
+            leases.seen.insert(worker.id, now);
+        }
+        leases
+    }
+
+    /// The lease of a running attempt.
+    #[must_use]
+    pub fn get(&self, attempt: AttemptId) -> Option<&Lease> {
+        self.leases.get(&attempt)
+    }
+
+    /// When the worker was last heard of, since the server's start.
+    #[must_use]
+    pub fn last_seen(&self, worker: WorkerId) -> Option<Millis> {
+        self.seen.get(&worker).copied()
+    }
+
+    /// Whether the worker was heard of lately.
+    #[must_use]
+    pub fn is_present(&self, worker: WorkerId, now: Millis) -> bool {
+        self.last_seen(worker).is_some_and(|seen| seen.saturating_add(SILENT_MILLIS) > now)
+    }
+
+    /// When the next lease runs out, if nobody reports.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Millis> {
+        self.leases.values().map(|lease| lease.until).min()
+    }
+
+    /// The attempts whose lease has run out.
+    pub(super) fn run_out(&self, now: Millis) -> impl Iterator<Item = AttemptId> {
+        let past = self.leases.iter().filter(move |(_, lease)| lease.until <= now);
+        past.map(|(attempt, _)| *attempt)
+    }
+
+    /// Whether the answer that handed out the attempt seems lost.
+    pub(super) fn seems_lost(&self, attempt: AttemptId, now: Millis) -> bool {
+        self.get(attempt).is_some_and(|lease| {
+            !lease.reported
+                && lease.redeliveries < REDELIVERIES_MAX
+                && lease.handed_out.saturating_add(REDELIVER_AFTER_MILLIS) <= now
+        })
+    }
+
+    /// Renews, adds and drops leases after a command was committed. `pool_after` is the pool with the
+    /// decision's events applied.
+    pub fn note(
+        &mut self,
+        pool_after: &Pool,
+        now: Millis,
+        command: &Command,
+        decision: &Decision,
+    ) {
+        if let Some(worker) = speaker(command, &decision.answer) {
+            self.seen.insert(worker, now);
+        }
+        self.hear(pool_after, now, command, &decision.answer);
+        for event in &decision.events {
+            match &event.what {
+                Happening::AttemptSucceeded { attempt, .. }
+                | Happening::AttemptFailed { attempt, .. }
+                | Happening::AttemptExpired { attempt }
+                | Happening::AttemptCanceled { attempt } => {
+                    self.leases.remove(attempt);
+                }
+                Happening::WorkerRemoved { worker } => {
+                    self.seen.remove(worker);
+                }
+                Happening::JobCreated { .. }
+                | Happening::PlanStarted { .. }
+                | Happening::SegmentsPlanned { .. }
+                | Happening::PlanCompleted { .. }
+                | Happening::SplitAbandoned { .. }
+                | Happening::SegmentRunUpLengthened { .. }
+                | Happening::AttemptStarted { .. }
+                | Happening::OutputStored { .. }
+                | Happening::TaskFailed { .. }
+                | Happening::MergeReady { .. }
+                | Happening::JobCompleted { .. }
+                | Happening::JobFailed { .. }
+                | Happening::JobCanceled { .. }
+                | Happening::JobPaused { .. }
+                | Happening::JobResumed { .. }
+                | Happening::JobRetried { .. }
+                | Happening::JobDeleted { .. }
+                | Happening::WorkerRegistered { .. }
+                | Happening::WorkerChanged { .. } => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, pool: &Pool, now: Millis, command: &Command, answer: &Answer) {
+        match (command, answer) {
+            (Command::RequestTask(_), Answer::Assigned(Some(attempt))) => {
+                self.hand_out(pool, now, *attempt);
+            }
+            (
+                Command::ReportStatus { attempt, frames, speed_millifps, .. },
+                Answer::Directive(Directive::Continue),
+            ) => {
+                if let Some(lease) = self.leases.get_mut(attempt) {
+                    lease.renew(now);
+                    // A report that was overtaken by a later one must not turn the count back.
+                    lease.frames = lease.frames.max(*frames);
+                    lease.speed_millifps = *speed_millifps;
+                }
+            }
+            (
+                Command::StartPlan { attempt, .. }
+                | Command::ExtendPlan { attempt, .. }
+                | Command::StoreOutput { attempt, .. },
+                _,
+            ) => {
+                if let Some(lease) = self.leases.get_mut(attempt) {
+                    lease.renew(now);
+                }
+            }
+            (Command::Tick, _) => {
+                self.adopt_missing(pool, now);
+                self.follow_clock_back(now);
+            }
+            _ => {}
+        }
+    }
+
+    fn hand_out(&mut self, pool: &Pool, now: Millis, attempt: AttemptId) {
+        if let Some(lease) = self.leases.get_mut(&attempt) {
+            lease.redeliveries += 1;
+            lease.handed_out = now;
+            lease.until = now.saturating_add(LEASE_MILLIS);
+        } else if is_running(pool, attempt) {
+            self.leases.insert(attempt, Lease::fresh(now));
+        }
+    }
+
+    /// Gives a lease to what runs without one, so that nothing can run for ever unwatched. It counts as
+    /// reported: handing it out again could start it twice.
+    fn adopt_missing(&mut self, pool: &Pool, now: Millis) {
+        for running in pool.running() {
+            if !self.leases.contains_key(&running.id) {
+                let lease = Lease { reported: true, ..Lease::fresh(now) };
+                self.leases.insert(running.id, lease);
+            }
+        }
+    }
+
+    /// A wall clock that was set back must not stretch a lease.
+    fn follow_clock_back(&mut self, now: Millis) {
+        let latest = now.saturating_add(LEASE_MILLIS);
+        let ahead: Vec<AttemptId> = self
+            .leases
+            .iter()
+            .filter(|(_, lease)| lease.until > latest)
+            .map(|(attempt, _)| *attempt)
+            .collect();
+        for attempt in ahead {
+            if let Some(lease) = self.leases.get_mut(&attempt) {
+                lease.until = latest;
+                lease.handed_out = lease.handed_out.min(now);
+            }
+        }
+        let early: Vec<WorkerId> =
+            self.seen.iter().filter(|(_, seen)| **seen > now).map(|(worker, _)| *worker).collect();
+        for worker in early {
+            self.seen.insert(worker, now);
+        }
+    }
+}
+
+fn is_running(pool: &Pool, attempt: AttemptId) -> bool {
+    pool.task(attempt.task)
+        .and_then(|task| task.attempt(attempt.number))
+        .is_some_and(|attempt| attempt.state == AttemptState::Running)
+}
+
+/// The worker that sent the command, which shows that it lives.
+const fn speaker(command: &Command, answer: &Answer) -> Option<WorkerId> {
+    match command {
+        Command::RequestTask(worker)
+        | Command::ReportStatus { worker, .. }
+        | Command::StoreOutput { worker, .. }
+        | Command::FinishTask { worker, .. }
+        | Command::FailTask { worker, .. } => Some(*worker),
+        Command::RegisterWorker { .. } => match answer {
+            Answer::Worker(worker) => Some(*worker),
+            Answer::Done | Answer::Job(_) | Answer::Assigned(_) | Answer::Directive(_) => None,
+        },
+        Command::CreateJob(_)
+        | Command::CancelJob(_)
+        | Command::PauseJob(_)
+        | Command::ResumeJob(_)
+        | Command::RetryJob(_)
+        | Command::DeleteJob(_)
+        | Command::DrainWorker(_)
+        | Command::ResumeWorker(_)
+        | Command::ReleaseWorker(_)
+        | Command::RemoveWorker(_)
+        | Command::SignOff(_)
+        | Command::StartPlan { .. }
+        | Command::ExtendPlan { .. }
+        | Command::AbandonSplit { .. }
+        | Command::Tick => None,
+    }
+}

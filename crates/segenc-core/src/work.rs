@@ -1,0 +1,131 @@
+//! What a worker is given to do: a task with everything that it must know and nothing to choose.
+//!
+//! The same types stand behind the wire on both sides. Each input is named by its number, under which the
+//! worker fetches it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Film, Frames, OutputStream};
+use crate::source::StreamKind;
+use crate::spec::{OutputOption, Verify};
+use crate::time::PtsRange;
+
+/// The work of one task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Read the source's facts and packets.
+    Analysis,
+    /// Encode one segment.
+    Segment(SegmentWork),
+    /// Encode the streams beside the film.
+    OtherStreams(StreamsWork),
+    /// Make the whole output in one go.
+    Whole(StreamsWork),
+    /// Join and verify.
+    Merge(MergeWork),
+}
+
+/// Encode the frames of a range of the film into a NUT file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentWork {
+    /// Demuxer to force, by ffmpeg's name as probed (`matroska,webm`).
+    pub demuxer: String,
+    /// The film.
+    pub film: Film,
+    /// Position in the film, from 0.
+    pub index: u32,
+    /// Which frames are kept, by PTS in the source.
+    pub range: PtsRange,
+    /// Which frames go through the filters: `range` plus run-up and run-out.
+    pub filter_range: PtsRange,
+    /// Where to seek, in microseconds of the source's clock; `None`: from the first byte.
+    pub seek_micros: Option<i64>,
+    /// The encoder by ffmpeg's name.
+    pub encoder: String,
+    /// Its options.
+    pub options: Vec<OutputOption>,
+    /// The user's filter chain.
+    pub filter: Option<String>,
+    /// What must come out.
+    pub expected: Frames,
+    /// Threads of the encoder: fixed by the plan, since they change the bits of some encoders.
+    pub threads: u32,
+}
+
+/// Encode streams of the source for the whole title.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamsWork {
+    /// Demuxer to force.
+    pub demuxer: String,
+    /// The source's streams, in the order of the file to be made.
+    pub source_streams: Vec<u32>,
+    /// All options, in order.
+    pub options: Vec<OutputOption>,
+    /// Muxer of the file to be made.
+    pub container: String,
+}
+
+/// Make and verify the output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeWork {
+    /// Demuxer to force on the source.
+    pub demuxer: String,
+    /// Muxer of the output.
+    pub container: String,
+    /// From what.
+    pub from: MergeFrom,
+    /// The streams that the output must have, in order.
+    pub streams: Vec<MergedStream>,
+    /// How far it is checked.
+    pub verify: Verify,
+}
+
+/// What the output is made from. Input 0 is the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeFrom {
+    /// Segments and other streams.
+    Parts(Join),
+    /// The input of this number is the output already; it is only checked.
+    WholeTitle(u32),
+}
+
+/// The parts of the output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    /// The film.
+    pub film: Film,
+    /// In order.
+    pub segments: Vec<JoinedSegment>,
+    /// Number of the input with the re-encoded other streams.
+    pub other_streams_input: Option<u32>,
+    /// Metadata, dispositions, chapters, muxer options, in order.
+    pub options: Vec<OutputOption>,
+    /// The source's start time in microseconds, by which copied streams are shifted back.
+    pub start_micros: i64,
+}
+
+/// One segment to be joined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinedSegment {
+    /// Number of its input.
+    pub input: u32,
+    /// What is in it.
+    pub frames: Frames,
+    /// Where it begins, on the output's clock in the film's timebase.
+    pub start: i64,
+    /// Where the next begins.
+    pub end: i64,
+}
+
+/// A stream that the output must have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedStream {
+    /// Where it comes from.
+    pub stream: OutputStream,
+    /// What it is.
+    pub kind: StreamKind,
+    /// Its dispositions in the source.
+    pub dispositions: Vec<String>,
+}

@@ -3,8 +3,21 @@
 //! The plan is append-only: [`PlanHeader`] is fixed when the facts are known, then segments follow while
 //! the packets of the source are still being read, so that the first of them can be encoded at once.
 
+mod cutter;
+mod error;
+mod frames;
+mod keyframes;
+mod layout;
+pub mod planner;
+mod seek;
+#[cfg(test)]
+mod tests;
+mod way;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::error::{PlanError, Unsplittable};
+pub use self::planner::Planner;
 use crate::source::Rational;
 use crate::time::{PtsRange, Timebase};
 
@@ -82,6 +95,9 @@ pub struct Segment {
     pub start: i64,
     /// Where the next begins; after the last segment: the last frame's PTS plus its duration.
     pub end: i64,
+    /// Which frames go through the filters: [`Self::range`], widened by what the filters look at on
+    /// each side. What lies outside `range` is dropped after them.
+    pub filter_range: PtsRange,
     /// What to ask the demuxer to seek to, in microseconds of the source's clock; `None`: from the first byte.
     pub seek_micros: Option<i64>,
     /// The same for the next rung: at least one keyframe earlier.

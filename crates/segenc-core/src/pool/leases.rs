@@ -10,10 +10,7 @@ use crate::pool::Pool;
 use crate::pool::command::{Answer, Command, Directive};
 use crate::pool::decide::Decision;
 use crate::pool::event::Happening;
-use crate::pool::limits::{
-    LEASE_MILLIS, REDELIVER_AFTER_MILLIS, REDELIVERIES_MAX, SILENT_MILLIS,
-};
-use crate::pool::task::AttemptState;
+use crate::pool::limits::{LEASE_MILLIS, REDELIVER_AFTER_MILLIS, REDELIVERIES_MAX, SILENT_MILLIS};
 use crate::time::Millis;
 
 /// The right to an attempt until a time.
@@ -112,16 +109,7 @@ impl Leases {
 
     /// Renews, adds and drops leases after a command was committed. `pool_after` is the pool with the
     /// decision's events applied.
-    pub fn note(
-        &mut self,
-        pool_after: &Pool,
-        now: Millis,
-        command: &Command,
-        decision: &Decision,
-    ) {
-        if let Some(worker) = speaker(command, &decision.answer) {
-            self.seen.insert(worker, now);
-        }
+    pub fn note(&mut self, pool_after: &Pool, now: Millis, command: &Command, decision: &Decision) {
         self.hear(pool_after, now, command, &decision.answer);
         for event in &decision.events {
             match &event.what {
@@ -158,14 +146,21 @@ impl Leases {
     }
 
     fn hear(&mut self, pool: &Pool, now: Millis, command: &Command, answer: &Answer) {
-        match (command, answer) {
-            (Command::RequestTask(_), Answer::Assigned(Some(attempt))) => {
-                self.hand_out(pool, now, *attempt);
+        match command {
+            Command::RegisterWorker { .. } => {
+                if let Answer::Worker(worker) = answer {
+                    self.seen.insert(*worker, now);
+                }
             }
-            (
-                Command::ReportStatus { attempt, frames, speed_millifps, .. },
-                Answer::Directive(Directive::Continue),
-            ) => {
+            Command::RequestTask(worker) => {
+                self.seen.insert(*worker, now);
+                if let Answer::Assigned(Some(attempt)) = answer {
+                    self.hand_out(pool, now, *attempt);
+                }
+            }
+            Command::ReportStatus { worker, attempt, frames, speed_millifps } => {
+                self.seen.insert(*worker, now);
+                let Answer::Directive(Directive::Continue) = answer else { return };
                 if let Some(lease) = self.leases.get_mut(attempt) {
                     lease.renew(now);
                     // A report that was overtaken by a later one must not turn the count back.
@@ -173,21 +168,38 @@ impl Leases {
                     lease.speed_millifps = *speed_millifps;
                 }
             }
-            (
-                Command::StartPlan { attempt, .. }
-                | Command::ExtendPlan { attempt, .. }
-                | Command::StoreOutput { attempt, .. },
-                _,
-            ) => {
-                if let Some(lease) = self.leases.get_mut(attempt) {
-                    lease.renew(now);
-                }
+            Command::StoreOutput { worker, attempt, .. } => {
+                self.seen.insert(*worker, now);
+                self.renew(*attempt, now);
             }
-            (Command::Tick, _) => {
+            Command::FinishTask { worker, .. } | Command::FailTask { worker, .. } => {
+                self.seen.insert(*worker, now);
+            }
+            Command::StartPlan { attempt, .. } | Command::ExtendPlan { attempt, .. } => {
+                self.renew(*attempt, now);
+            }
+            Command::Tick => {
                 self.adopt_missing(pool, now);
                 self.follow_clock_back(now);
             }
-            _ => {}
+            Command::CreateJob(_)
+            | Command::CancelJob(_)
+            | Command::PauseJob(_)
+            | Command::ResumeJob(_)
+            | Command::RetryJob(_)
+            | Command::DeleteJob(_)
+            | Command::DrainWorker(_)
+            | Command::ResumeWorker(_)
+            | Command::ReleaseWorker(_)
+            | Command::RemoveWorker(_)
+            | Command::SignOff(_)
+            | Command::AbandonSplit { .. } => {}
+        }
+    }
+
+    fn renew(&mut self, attempt: AttemptId, now: Millis) {
+        if let Some(lease) = self.leases.get_mut(&attempt) {
+            lease.renew(now);
         }
     }
 
@@ -196,7 +208,7 @@ impl Leases {
             lease.redeliveries += 1;
             lease.handed_out = now;
             lease.until = now.saturating_add(LEASE_MILLIS);
-        } else if is_running(pool, attempt) {
+        } else if pool.running_attempt(attempt) {
             self.leases.insert(attempt, Lease::fresh(now));
         }
     }
@@ -232,41 +244,5 @@ impl Leases {
         for worker in early {
             self.seen.insert(worker, now);
         }
-    }
-}
-
-fn is_running(pool: &Pool, attempt: AttemptId) -> bool {
-    pool.task(attempt.task)
-        .and_then(|task| task.attempt(attempt.number))
-        .is_some_and(|attempt| attempt.state == AttemptState::Running)
-}
-
-/// The worker that sent the command, which shows that it lives.
-const fn speaker(command: &Command, answer: &Answer) -> Option<WorkerId> {
-    match command {
-        Command::RequestTask(worker)
-        | Command::ReportStatus { worker, .. }
-        | Command::StoreOutput { worker, .. }
-        | Command::FinishTask { worker, .. }
-        | Command::FailTask { worker, .. } => Some(*worker),
-        Command::RegisterWorker { .. } => match answer {
-            Answer::Worker(worker) => Some(*worker),
-            Answer::Done | Answer::Job(_) | Answer::Assigned(_) | Answer::Directive(_) => None,
-        },
-        Command::CreateJob(_)
-        | Command::CancelJob(_)
-        | Command::PauseJob(_)
-        | Command::ResumeJob(_)
-        | Command::RetryJob(_)
-        | Command::DeleteJob(_)
-        | Command::DrainWorker(_)
-        | Command::ResumeWorker(_)
-        | Command::ReleaseWorker(_)
-        | Command::RemoveWorker(_)
-        | Command::SignOff(_)
-        | Command::StartPlan { .. }
-        | Command::ExtendPlan { .. }
-        | Command::AbandonSplit { .. }
-        | Command::Tick => None,
     }
 }

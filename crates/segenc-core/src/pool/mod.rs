@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use crate::ids::{JobId, TaskId, WorkerId};
+use crate::ids::{AttemptId, JobId, TaskId, WorkerId};
 use job::{Job, TaskCounts};
 use ready::ReadyTasks;
 use task::{AttemptState, RunningAttempt, Task};
@@ -30,9 +30,6 @@ pub mod worker;
 pub use decide::{Decision, decide};
 pub use leases::{Lease, Leases};
 pub use sanity::sanity_check;
-
-#[cfg(test)]
-mod tests;
 
 /// All jobs, tasks and workers. What is volatile, such as leases, is not here but in [`Leases`].
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -103,6 +100,14 @@ impl Pool {
                 started_at: attempt.started_at,
             })
         })
+    }
+
+    /// Whether the attempt holds a lease.
+    #[must_use]
+    pub fn running_attempt(&self, id: AttemptId) -> bool {
+        self.task(id.task)
+            .and_then(|task| task.attempt(id.number))
+            .is_some_and(|attempt| attempt.state == AttemptState::Running)
     }
 
     /// The tasks that wait for a worker, of jobs that are neither paused nor at their end.

@@ -1,0 +1,322 @@
+//! Cuts a film while its packets stream in, in decoding order. Knows packets and lengths, nothing of
+//! the wish behind them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::keyframes::{Candidate, Keyframes, Seek};
+use super::{Cut, Frames, Segment, Unsplittable};
+use crate::source::Packet;
+use crate::time::{PtsRange, Timebase};
+
+/// How many frames that are shown later can be decoded before a frame: 16 in H.264, 15 or less in all
+/// other codecs (their picture buffers are no larger). So once more frames than this stand at or
+/// after a PTS, everything before that PTS is known.
+const MAX_REORDER: usize = 16;
+
+/// A cut at an ordinary frame is worth decoding from the keyframe before it for this many target
+/// lengths; beyond, the segment goes on to the next keyframe.
+const MAX_DECODING_TARGETS: i64 = 3;
+
+/// Frames at the end of the film that tell the usual distance between frames.
+const DISTANCE_SAMPLE: usize = 250;
+
+/// A guard against timestamps that would make a segment of nearly every frame: four times what the
+/// target length allows for.
+const MAX_SEGMENTS: u32 = 20_000;
+
+/// What a cutter is told of the film and of the wish.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measure {
+    pub(super) timebase: Timebase,
+    /// Subtracted from a PTS to get that of the output.
+    pub(super) shift: i64,
+    /// Wished length of a segment, in ticks; at least 2.
+    pub(super) target: i64,
+    /// Frames that the filters need before a segment.
+    pub(super) run_up: usize,
+    /// Frames that they need after it.
+    pub(super) run_out: usize,
+    /// Distance of frames in ticks by the nominal rate, for a film of one frame.
+    pub(super) nominal_distance: i64,
+}
+
+impl Measure {
+    /// No segment is shorter than this, if the film is not.
+    fn shortest(&self) -> i64 {
+        (self.target / 2).max(1)
+    }
+
+    fn longest(&self) -> i64 {
+        self.target.saturating_add(self.shortest())
+    }
+}
+
+/// Where a segment may end.
+struct Window {
+    start: i64,
+    goal: i64,
+    /// The last PTS at which the rest of the film is known to be long enough for a segment.
+    bound: i64,
+}
+
+/// Cuts a film.
+#[derive(Debug)]
+pub(super) struct Cutter {
+    measure: Measure,
+    keyframes: Keyframes,
+    /// Frames of the segment being formed and after it: PTS and bytes.
+    pending: BTreeMap<i64, u32>,
+    /// PTS of the last frames before the segment being formed, as many as the filters need.
+    before: VecDeque<i64>,
+    last_dts: Option<i64>,
+    first_keyframe: Option<i64>,
+    planned: u32,
+}
+
+impl Cutter {
+    pub(super) fn new(measure: Measure) -> Self {
+        Self {
+            measure,
+            keyframes: Keyframes::new(measure.timebase),
+            pending: BTreeMap::new(),
+            before: VecDeque::new(),
+            last_dts: None,
+            first_keyframe: None,
+            planned: 0,
+        }
+    }
+
+    /// Takes the next packet in decoding order; gives the segments that became final by it.
+    pub(super) fn push(&mut self, packet: &Packet) -> Result<Vec<Segment>, Unsplittable> {
+        self.take(packet)?;
+        let mut segments = Vec::new();
+        while let Some((end, cut)) = self.next_cut() {
+            segments.push(self.split_off(end, cut)?);
+        }
+        Ok(segments)
+    }
+
+    /// Cuts what is left: there are no more packets.
+    pub(super) fn finish(&mut self) -> Result<Vec<Segment>, Unsplittable> {
+        let film_end = self.film_end()?;
+        let mut segments = Vec::new();
+        while let Some((end, cut)) = self.last_cuts(film_end) {
+            segments.push(self.split_off(end, cut)?);
+        }
+        segments.push(self.end_film(film_end)?);
+        Ok(segments)
+    }
+
+    fn take(&mut self, packet: &Packet) -> Result<(), Unsplittable> {
+        let Some(pts) = packet.pts else {
+            return Err(Unsplittable::because("some of its packets have no time"));
+        };
+        // A missing DTS is no flaw: Matroska stores none, and ffmpeg guesses those of the first packets
+        // of a film with B-frames as unknown.
+        if let (Some(last), Some(now)) = (self.last_dts, packet.dts)
+            && now < last
+        {
+            return Err(Unsplittable::because("its decoding times run backwards"));
+        }
+        self.last_dts = packet.dts.or(self.last_dts);
+        let first_keyframe = match (self.first_keyframe, packet.key) {
+            (Some(first), _) => first,
+            (None, true) => pts,
+            (None, false) => {
+                return Err(Unsplittable::because("it does not begin with a keyframe"));
+            }
+        };
+        self.first_keyframe = Some(first_keyframe);
+        self.keyframes.see(packet, pts);
+        if packet.discarded {
+            return Ok(());
+        }
+        if pts < first_keyframe {
+            return Err(Unsplittable::because(
+                "its first frames need frames that are not in the source",
+            ));
+        }
+        let too_late = match self.known_until() {
+            Some(known) => pts < known,
+            None => false,
+        };
+        if too_late {
+            return Err(Unsplittable::because("its times jump back"));
+        }
+        if self.pending.insert(pts, packet.size).is_some() {
+            return Err(Unsplittable::because("two of its frames have the same time"));
+        }
+        Ok(())
+    }
+
+    /// All frames before this PTS are known.
+    fn known_until(&self) -> Option<i64> {
+        self.pending.keys().rev().nth(MAX_REORDER).copied()
+    }
+
+    /// The next cut, if it would be the same whatever comes.
+    fn next_cut(&self) -> Option<(i64, Cut)> {
+        let known = self.known_until()?;
+        let start = *self.pending.first_key_value()?.0;
+        let measure = &self.measure;
+        if known < start.saturating_add(measure.longest()).saturating_add(measure.shortest()) {
+            return None;
+        }
+        let goal = start.saturating_add(measure.target);
+        let bound = known.saturating_sub(measure.shortest());
+        let (end, cut) = self.choose(&Window { start, goal, bound })?;
+        let run_out_end = *self.pending.range(end..).nth(measure.run_out)?.0;
+        (run_out_end <= known).then_some((end, cut))
+    }
+
+    /// The next cut when the film's end is known; `None`: the rest is one segment.
+    fn last_cuts(&self, film_end: i64) -> Option<(i64, Cut)> {
+        let start = *self.pending.first_key_value()?.0;
+        let left = film_end.saturating_sub(start);
+        if left <= self.measure.longest() {
+            return None;
+        }
+        // Rather two even segments at the end than a long and a short one.
+        let goal = start.saturating_add(self.measure.target.min(left / 2));
+        let bound = film_end.saturating_sub(self.measure.shortest());
+        self.choose(&Window { start, goal, bound })
+    }
+
+    /// The best place for a cut: a keyframe off the grid, any keyframe, an ordinary frame near the
+    /// goal, or the next keyframe however far.
+    fn choose(&self, window: &Window) -> Option<(i64, Cut)> {
+        let first = window.start.saturating_add(self.measure.shortest());
+        let last = window.start.saturating_add(self.measure.longest()).min(window.bound);
+        let nearest = |candidate: &Candidate| candidate.pts.abs_diff(window.goal);
+        let inside =
+            || self.keyframes.candidates(first).take_while(|candidate| candidate.pts <= last);
+        let keyframe = inside()
+            .filter(|candidate| candidate.off_grid)
+            .min_by_key(nearest)
+            .or_else(|| inside().min_by_key(nearest));
+        if let Some(keyframe) = keyframe {
+            return Some(cut_at(keyframe));
+        }
+        if let Some(frame) = self.nearest_frame(first, window.goal, last)
+            && self.worth_decoding_to(frame)
+        {
+            return Some((frame, Cut::Frame));
+        }
+        let next = self.keyframes.candidates(first.max(last)).next()?;
+        (next.pts <= window.bound).then(|| cut_at(next))
+    }
+
+    /// The frame nearest to `goal` among those from `first` to `last`.
+    fn nearest_frame(&self, first: i64, goal: i64, last: i64) -> Option<i64> {
+        if first > last {
+            return None;
+        }
+        let goal = goal.clamp(first, last);
+        let before = self.pending.range(first..=goal).next_back();
+        let after = self.pending.range(goal..=last).next();
+        before.into_iter().chain(after).map(|(pts, _)| *pts).min_by_key(|pts| pts.abs_diff(goal))
+    }
+
+    fn worth_decoding_to(&self, frame: i64) -> bool {
+        let most = self.measure.target.saturating_mul(MAX_DECODING_TARGETS);
+        self.keyframes
+            .decoding_start(frame)
+            .is_some_and(|start| frame.saturating_sub(start) <= most)
+    }
+
+    /// Takes the frames before `end` as the next segment.
+    fn split_off(&mut self, end: i64, cut: Cut) -> Result<Segment, Unsplittable> {
+        let rest = self.pending.split_off(&end);
+        let frames = std::mem::replace(&mut self.pending, rest);
+        let filter_end = self.pending.keys().nth(self.measure.run_out).copied();
+        let segment = self.segment(&frames, end, cut, filter_end)?;
+        self.remember(&frames);
+        let decoded_from = self.before.front().copied().unwrap_or(end);
+        self.keyframes.forget_before(decoded_from);
+        Ok(segment)
+    }
+
+    /// Takes all that is left as the last segment.
+    fn end_film(&mut self, film_end: i64) -> Result<Segment, Unsplittable> {
+        let frames = std::mem::take(&mut self.pending);
+        self.segment(&frames, film_end, Cut::End, None)
+    }
+
+    fn segment(
+        &mut self,
+        frames: &BTreeMap<i64, u32>,
+        end: i64,
+        cut: Cut,
+        filter_end: Option<i64>,
+    ) -> Result<Segment, Unsplittable> {
+        let index = self.planned;
+        if index >= MAX_SEGMENTS {
+            return Err(Unsplittable::because(format!(
+                "it takes more than {MAX_SEGMENTS} segments"
+            )));
+        }
+        self.planned += 1;
+        let shown = frames.keys().map(|pts| pts.saturating_sub(self.measure.shift));
+        let (Some(expected), Some((&start, _))) =
+            (Frames::of_sorted(shown), frames.first_key_value())
+        else {
+            return Err(Unsplittable::because("it has no frames"));
+        };
+        let range_end = match cut {
+            Cut::SceneKeyframe | Cut::Keyframe | Cut::Frame => Some(end),
+            Cut::End => None,
+        };
+        let filter_start = self.filter_start(start);
+        let seek = match filter_start {
+            Some(from) => self.keyframes.seek(from),
+            None => Seek { micros: None, longer_micros: None },
+        };
+        Ok(Segment {
+            index,
+            range: PtsRange { start: (index > 0).then_some(start), end: range_end },
+            start,
+            end,
+            filter_range: PtsRange { start: filter_start, end: range_end.and(filter_end) },
+            seek_micros: seek.micros,
+            longer_seek_micros: seek.longer_micros,
+            expected,
+            source_bytes: frames.values().map(|bytes| u64::from(*bytes)).sum(),
+            cut,
+        })
+    }
+
+    /// The first PTS that the filters need for a segment from `start` on; `None`: the film's beginning.
+    fn filter_start(&self, start: i64) -> Option<i64> {
+        if self.planned == 1 || self.before.len() < self.measure.run_up {
+            return None;
+        }
+        Some(self.before.front().copied().unwrap_or(start))
+    }
+
+    fn remember(&mut self, frames: &BTreeMap<i64, u32>) {
+        let run_up = self.measure.run_up;
+        let newest: Vec<i64> = frames.keys().rev().take(run_up).copied().collect();
+        self.before.extend(newest.iter().rev());
+        let surplus = self.before.len().saturating_sub(run_up);
+        self.before.drain(..surplus);
+    }
+
+    /// Where the film ends: its last frame's PTS and the usual distance between frames.
+    fn film_end(&self) -> Result<i64, Unsplittable> {
+        let Some((&last, _)) = self.pending.last_key_value() else {
+            return Err(Unsplittable::because("it has no frames"));
+        };
+        let newest: Vec<i64> = self.pending.keys().rev().take(DISTANCE_SAMPLE).copied().collect();
+        let mut distances: Vec<i64> =
+            newest.windows(2).map(|pair| pair[0].saturating_sub(pair[1])).collect();
+        distances.sort_unstable();
+        let usual =
+            distances.get(distances.len() / 2).copied().unwrap_or(self.measure.nominal_distance);
+        Ok(last.saturating_add(usual.max(1)))
+    }
+}
+
+fn cut_at(keyframe: Candidate) -> (i64, Cut) {
+    let cut = if keyframe.off_grid { Cut::SceneKeyframe } else { Cut::Keyframe };
+    (keyframe.pts, cut)
+}

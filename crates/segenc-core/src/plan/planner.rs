@@ -1,0 +1,132 @@
+//! The planner: facts, then packets in; a header, then segments out. Ties layout, way and cutter
+//! together and decides nothing itself.
+
+use super::cutter::{Cutter, Measure};
+use super::layout::lay_out;
+use super::way::{target_millis, why_whole};
+use super::{Film, PlanError, PlanHeader, Segment, Unsplittable, Way};
+use crate::source::{Packet, Rational, SourceFacts, StreamFacts, VideoFacts};
+use crate::spec::{JobSpec, SplitPolicy, VideoSpec};
+use crate::time::Timebase;
+
+/// Makes one plan.
+#[derive(Debug)]
+pub struct Planner {
+    header: PlanHeader,
+    cutter: Option<Cutter>,
+}
+
+impl Planner {
+    /// Decides what can be decided before the first packet: the output's streams, whether the film is
+    /// cut, and how long segments should be.
+    ///
+    /// # Errors
+    /// When the wish does not fit the source: a mapped stream that is not there or that the container
+    /// refuses, or an output without any stream.
+    pub fn new(spec: &JobSpec, facts: &SourceFacts) -> Result<Self, PlanError> {
+        let layout = lay_out(spec, facts)?;
+        let target_millis = target_millis(spec, facts);
+        let film = encoded_film(spec, facts, layout.film);
+        let whole = why_whole(spec, facts, &layout, target_millis);
+        let cutter = match (&film, &whole) {
+            (Some(film), None) => Some(Cutter::new(measure(spec, film, target_millis))),
+            (None, _) | (_, Some(_)) => None,
+        };
+        let other_streams = cutter.is_some() && layout.encoded_others > 0;
+        let way = whole.map_or(Way::Segments, |reason| Way::Whole { reason });
+        let layout = layout.streams;
+        Ok(Self { header: PlanHeader { way, film, layout, other_streams, target_millis }, cutter })
+    }
+
+    /// The fixed part of the plan.
+    #[must_use]
+    pub const fn header(&self) -> &PlanHeader {
+        &self.header
+    }
+
+    /// Whether the plan needs the film's packets; not so when it is made in one piece.
+    #[must_use]
+    pub const fn wants_packets(&self) -> bool {
+        self.cutter.is_some()
+    }
+
+    /// Takes the film's next packets in decoding order and gives the segments that are final now. How
+    /// the packets are divided among calls makes no difference to the segments.
+    ///
+    /// # Errors
+    /// When the packets show that the film must not be cut. The planner is of no more use then.
+    pub fn push(&mut self, packets: &[Packet]) -> Result<Vec<Segment>, Unsplittable> {
+        let mut segments = Vec::new();
+        if let Some(cutter) = &mut self.cutter {
+            for packet in packets {
+                segments.extend(cutter.push(packet)?);
+            }
+        }
+        Ok(segments)
+    }
+
+    /// Gives the remaining segments: there are no more packets. The planner wants none from now on.
+    ///
+    /// # Errors
+    /// When the film has no frames, or too many segments.
+    pub fn finish(&mut self) -> Result<Vec<Segment>, Unsplittable> {
+        match self.cutter.take() {
+            Some(mut cutter) => cutter.finish(),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// The film, if it is encoded.
+fn encoded_film(spec: &JobSpec, facts: &SourceFacts, index: Option<u32>) -> Option<Film> {
+    match &spec.video {
+        VideoSpec::Encode(_) => {}
+        VideoSpec::Copy | VideoSpec::Drop => return None,
+    }
+    let stream = facts.streams.iter().find(|stream| Some(stream.index) == index)?;
+    Some(Film {
+        stream: stream.index,
+        timebase: stream.timebase,
+        // ffmpeg adds the negated start time, rescaled; its rounding is the same on both sides of zero.
+        shift: stream.timebase.ticks(facts.start_micros),
+        rate: nominal_rate(stream),
+    })
+}
+
+/// The rate that ffmpeg itself would write into the output (`av_guess_frame_rate`): the smallest that
+/// all timestamps fit into, unless it is absurdly far above the average.
+fn nominal_rate(stream: &StreamFacts) -> Option<Rational> {
+    let usable = |rate: &Rational| rate.num > 0 && rate.den > 0;
+    let VideoFacts { average_rate, real_rate, .. } = stream.video.as_ref()?;
+    let average = (*average_rate).filter(usable);
+    let real = (*real_rate).filter(usable);
+    match (real, average) {
+        (Some(real), Some(average))
+            if u64::from(average.num) < 70 * u64::from(average.den)
+                && u64::from(real.num) > 210 * u64::from(real.den) =>
+        {
+            Some(average)
+        }
+        (real, average) => real.or(average),
+    }
+}
+
+fn measure(spec: &JobSpec, film: &Film, target_millis: u64) -> Measure {
+    let (run_up, run_out) = match &spec.split {
+        SplitPolicy::Segments { run_up, run_out } => (*run_up as usize, *run_out as usize),
+        SplitPolicy::Whole { .. } => (0, 0),
+    };
+    let target_micros = i64::try_from(target_millis).unwrap_or(i64::MAX).saturating_mul(1000);
+    let nominal_distance = film
+        .rate
+        .and_then(|rate| Timebase::new(rate.den, rate.num).ok())
+        .map_or(1, |distance| distance.rescale(1, film.timebase));
+    Measure {
+        timebase: film.timebase,
+        shift: film.shift,
+        target: film.timebase.ticks(target_micros).max(2),
+        run_up,
+        run_out,
+        nominal_distance,
+    }
+}

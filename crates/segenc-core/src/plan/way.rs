@@ -1,0 +1,111 @@
+//! Whether a film is cut into segments at all, and how long they should be. Decided from the facts of
+//! the source, before its first packet.
+
+use super::layout::Layout;
+use crate::source::{SourceFacts, StreamFacts};
+use crate::spec::{JobSpec, SplitPolicy, VideoSpec};
+
+/// Containers whose index can be trusted to lead to the keyframe that was asked for, as they show in
+/// the names of ffmpeg's demuxers.
+const TRUSTED_DEMUXERS: [&str; 2] = ["matroska", "mov"];
+
+/// Outputs that segments are joined into; others are written in one go.
+const JOINED_CONTAINERS: [&str; 4] = ["matroska", "webm", "mp4", "mov"];
+
+/// Frames that filters may want around a segment: more would make the run-up the larger part of the
+/// work, and it bounds what the planner remembers.
+const MAX_NEIGHBOURS: u32 = 1_000;
+
+/// No segment is wished shorter than this, so that none gets shorter than half of it: starting a
+/// process costs 0.15 s, and every join costs some bits.
+const SHORTEST_TARGET_MILLIS: u64 = 4_000;
+
+/// Targets for films without a wish of the user: short films are spread over a few computers, long
+/// ones give enough segments for many even if each is long, and long ones compress better.
+const SMALLEST_USUAL_MILLIS: u64 = 5_000;
+const LARGEST_USUAL_MILLIS: u64 = 30_000;
+const UNKNOWN_DURATION_MILLIS: u64 = 10_000;
+
+/// A clip is cut into this many segments, if they do not get too short.
+const WISHED_SEGMENTS: u64 = 5;
+
+/// What a user may wish, in seconds: an hour is as good as whole.
+const LARGEST_WISH_SECONDS: u32 = 3_600;
+
+/// More segments than this help no farm, but make joining and showing them slow.
+const USEFUL_SEGMENTS: u64 = 5_000;
+
+/// The wished length of a segment: a function of the source and the user's wish alone, so that plan
+/// and bits do not depend on the farm.
+///
+/// Without a wish: 4 s + 1/300 of the duration, between 5 s and 30 s; below 25 s a fifth of the
+/// duration, but at least 4 s.
+pub(super) fn target_millis(spec: &JobSpec, facts: &SourceFacts) -> u64 {
+    let duration = duration_millis(facts);
+    let least = duration.map_or(0, |duration| duration / USEFUL_SEGMENTS);
+    let target = match (spec.segment_seconds, duration) {
+        (Some(wish), _) => u64::from(wish.clamp(1, LARGEST_WISH_SECONDS)) * 1000,
+        (None, None) => UNKNOWN_DURATION_MILLIS,
+        (None, Some(duration)) => {
+            let usual = (SHORTEST_TARGET_MILLIS + duration / 300)
+                .clamp(SMALLEST_USUAL_MILLIS, LARGEST_USUAL_MILLIS);
+            usual.min((duration / WISHED_SEGMENTS).max(SHORTEST_TARGET_MILLIS))
+        }
+    };
+    target.max(least)
+}
+
+fn duration_millis(facts: &SourceFacts) -> Option<u64> {
+    facts.duration_micros.and_then(|micros| u64::try_from(micros).ok()).map(|micros| micros / 1000)
+}
+
+/// Why the output must be made in one piece; `None`: it can be cut.
+pub(super) fn why_whole(
+    spec: &JobSpec,
+    facts: &SourceFacts,
+    layout: &Layout,
+    target_millis: u64,
+) -> Option<String> {
+    match &spec.video {
+        VideoSpec::Encode(_) => {}
+        VideoSpec::Copy => return Some("the video is copied, not encoded".into()),
+        VideoSpec::Drop => return Some("the output has no video".into()),
+    }
+    let Some(film) = layout.film.and_then(|index| facts.streams.iter().find(|s| s.index == index))
+    else {
+        return Some("the output has no film".into());
+    };
+    match &spec.split {
+        SplitPolicy::Whole { reason } => return Some(reason.clone()),
+        SplitPolicy::Segments { run_up, run_out } => {
+            if (*run_up).max(*run_out) > MAX_NEIGHBOURS {
+                return Some(format!("its filters need more than {MAX_NEIGHBOURS} frames around"));
+            }
+        }
+    }
+    if layout.encoded_films > 1 {
+        return Some(format!("{} films are encoded into one output", layout.encoded_films));
+    }
+    why_untrusted(facts, film)
+        .or_else(|| {
+            let joined = JOINED_CONTAINERS.contains(&spec.container.as_str());
+            (!joined).then(|| format!("{} outputs are written in one go", spec.container))
+        })
+        .or_else(|| {
+            let short = duration_millis(facts).is_some_and(|duration| duration < target_millis);
+            short.then(|| "it is too short to be worth cutting".into())
+        })
+}
+
+/// Why the packets of the source cannot be taken for its frames.
+fn why_untrusted(facts: &SourceFacts, film: &StreamFacts) -> Option<String> {
+    if !TRUSTED_DEMUXERS.iter().any(|name| facts.demuxer.contains(name)) {
+        let demuxer = &facts.demuxer;
+        return Some(format!("sources of the kind {demuxer} have no index that can be trusted"));
+    }
+    let field_order = film.video.as_ref().map_or("", |video| video.field_order.as_str());
+    if film.codec == "h264" && !matches!(field_order, "" | "unknown" | "progressive") {
+        return Some("its h264 is interlaced, where a packet may be half a frame".into());
+    }
+    None
+}

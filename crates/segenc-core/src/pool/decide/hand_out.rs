@@ -1,0 +1,29 @@
+//! Handing out tasks: again what seems lost, else what the schedule chooses.
+
+use super::Draft;
+use crate::ids::WorkerId;
+use crate::pool::command::{Answer, Rejection};
+use crate::pool::event::Happening;
+use crate::schedule;
+
+impl Draft<'_> {
+    pub(super) fn request(&mut self, id: WorkerId) -> Result<Answer, Rejection> {
+        let worker = self.worker(id)?;
+        if !worker.is_active() {
+            return Ok(Answer::Assigned(None));
+        }
+        let lost = worker.running.iter().find(|it| self.leases.seems_lost(**it, self.now));
+        if let Some(attempt) = lost {
+            return Ok(Answer::Assigned(Some(*attempt)));
+        }
+        if worker.running.len() >= worker.capacity() {
+            return Ok(Answer::Assigned(None));
+        }
+        let chosen = schedule::choose(&self.pool, self.leases, self.now, worker);
+        let Some(attempt) = chosen.map(crate::pool::task::Task::next_attempt) else {
+            return Ok(Answer::Assigned(None));
+        };
+        self.happen(Happening::AttemptStarted { attempt, worker: id });
+        Ok(Answer::Assigned(Some(attempt)))
+    }
+}

@@ -1,0 +1,125 @@
+//! The user's filter chains (`-vf`, `-af`): read, checked against an allowlist, and judged for splitting.
+//!
+//! Owns what a filter means for cutting the film. Must not know options outside a chain. The rule for
+//! windows: frames of the run-up are decoded, go through the filters, and are dropped before the encoder.
+
+mod audio;
+mod syntax;
+mod video;
+mod window;
+
+use super::error::{OptionError, OptionErrorKind, shown};
+
+pub use syntax::{Argument, Filter, parse_filter_chain};
+
+/// The longest run-up or run-out of a chain, in frames. Decoding more than this for every segment costs
+/// more than splitting gains.
+const MAX_WINDOW: u32 = 250;
+
+/// What a filter, or a chain of them, means for cutting the film.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilterClass {
+    /// Every frame depends on that frame and its time only.
+    Stateless,
+    /// A frame depends on this many frames before and after it, and surely on no others.
+    Window {
+        /// Frames before.
+        run_up: u32,
+        /// Frames after.
+        run_out: u32,
+    },
+    /// A frame may depend on any frame of the film, or frames come and go.
+    WholeTitle {
+        /// Why: one clause, lower case, naming the filter.
+        reason: String,
+    },
+}
+
+/// What the tables say of a filter by its name.
+#[derive(Clone, Copy)]
+enum Rule {
+    /// Stateless, whatever its arguments (expressions that count frames aside).
+    Stateless,
+    /// Needs the film in one piece, because it …
+    Whole(&'static str),
+    /// It depends on the arguments.
+    Look(fn(&Filter) -> Result<FilterClass, OptionError>),
+    /// Not allowed, because it …
+    Refused(&'static str),
+}
+
+/// Checks a video chain and says what it means for splitting.
+///
+/// # Errors
+/// If the chain cannot be read, or a filter is not on the allowlist.
+pub fn classify_video(chain: &[Filter]) -> Result<FilterClass, OptionError> {
+    let mut run_up: u32 = 0;
+    let mut run_out: u32 = 0;
+    let mut whole = None;
+    for filter in chain {
+        check_arguments(filter)?;
+        match video::class(filter)? {
+            FilterClass::Stateless => {}
+            FilterClass::Window { run_up: before, run_out: after } => {
+                run_up = run_up.saturating_add(before);
+                run_out = run_out.saturating_add(after);
+            }
+            FilterClass::WholeTitle { reason } => {
+                whole.get_or_insert(reason);
+            }
+        }
+    }
+    if run_up > MAX_WINDOW || run_out > MAX_WINDOW {
+        whole.get_or_insert(format!("the filters look at more than {MAX_WINDOW} frames around each frame"));
+    }
+    Ok(match whole {
+        Some(reason) => FilterClass::WholeTitle { reason },
+        None if run_up == 0 && run_out == 0 => FilterClass::Stateless,
+        None => FilterClass::Window { run_up, run_out },
+    })
+}
+
+/// Checks an audio chain. Audio is never cut, so nothing else matters.
+///
+/// # Errors
+/// If a filter is not on the allowlist.
+pub fn check_audio(chain: &[Filter]) -> Result<(), OptionError> {
+    for filter in chain {
+        check_arguments(filter)?;
+        audio::check(filter)?;
+    }
+    Ok(())
+}
+
+/// Argument names that let some filter, in some version of ffmpeg, open or write a file, load code or
+/// choose a device.
+const FILE_ARGUMENTS: &[&str] = &[
+    "file", "filename", "textfile", "fontfile", "psfile", "plot", "stats_file", "log_path", "model", "model_path",
+    "weights_file", "shader_path", "custom_shader_path", "kernel_file", "sofa", "result", "bind_address", "plugin",
+    "device", "lut", "clut", "input_file", "ppfile",
+];
+
+fn check_arguments(filter: &Filter) -> Result<(), OptionError> {
+    for argument in &filter.arguments {
+        let Some(key) = &argument.key else { continue };
+        // ffmpeg 7 and later read the value from a file when the name begins with a slash.
+        let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !plain || FILE_ARGUMENTS.contains(&key.as_str()) {
+            return Err(refused(filter, &format!("its argument {} names a file or a device", shown(key))));
+        }
+    }
+    Ok(())
+}
+
+fn refused(filter: &Filter, why: &str) -> OptionError {
+    OptionError::new(
+        OptionErrorKind::RefusedFilter,
+        &filter.name,
+        format!("filter {} is refused: {why}", shown(&filter.name)),
+    )
+    .hint("filters may only use the stream itself: the encode runs on other machines, which see no other file")
+}
+
+fn whole(filter: &Filter, why: &str) -> FilterClass {
+    FilterClass::WholeTitle { reason: format!("the filter {} {why}", filter.name) }
+}

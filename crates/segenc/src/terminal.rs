@@ -1,0 +1,77 @@
+//! The only place that writes to the terminal: results on stdout, talk and progress on stderr.
+//!
+//! Knows nothing of jobs. Lines go past a progress bar without tearing it.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::LazyLock;
+
+use indicatif::{MultiProgress, ProgressBar};
+
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Writes one line of a result to stdout.
+///
+/// A reader that has gone (`segenc jobs list | head`) is no error: nobody is left to be told.
+pub(crate) fn result(line: &str) {
+    BARS.suspend(|| {
+        let mut stdout = io::stdout().lock();
+        let _ = writeln!(stdout, "{line}");
+        let _ = stdout.flush();
+    });
+}
+
+/// Writes bytes that are no line, such as a generated script, to stdout.
+pub(crate) fn raw(bytes: &[u8]) {
+    let mut stdout = io::stdout().lock();
+    // As with lines: a reader that has gone does not care.
+    let _ = stdout.write_all(bytes);
+    let _ = stdout.flush();
+}
+
+/// Tells the user something on stderr.
+pub(crate) fn say(line: &str) {
+    BARS.suspend(|| {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    });
+}
+
+/// Shows a bar at the bottom of stderr.
+pub(crate) fn bar() -> ProgressBar {
+    BARS.add(ProgressBar::no_length())
+}
+
+/// Whether a moving bar makes sense.
+pub(crate) fn is_interactive() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// How wide a table may be; `None` where the output is no terminal and nothing needs to be cut.
+pub(crate) fn table_width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok())
+        .or_else(|| indicatif_width().map(usize::from))
+}
+
+fn indicatif_width() -> Option<u16> {
+    let target = indicatif::ProgressDrawTarget::stdout();
+    // The target answers 0 or a default where it is hidden; a table narrower than this is unreadable.
+    (!target.is_hidden()).then(|| target.width()).flatten().filter(|width| *width >= 40)
+}
+
+/// Where log lines go: to stderr, past the bar.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        BARS.suspend(|| io::stderr().lock().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
+}

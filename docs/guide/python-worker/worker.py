@@ -1,0 +1,374 @@
+"""A complete worker in Python, written from the .proto and the two HTTP lines in its first comment alone.
+
+It is an example for people who write workers in other languages, and the tests run it to prove that the
+interface is enough. It does every kind of task, one at a time, fetching inputs whole.
+
+    python -m grpc_tools.protoc -I proto --python_out=OUT --grpc_python_out=OUT \\
+        proto/segmented_encoder/v1/segmented_encoder.proto
+    PYTHONPATH=OUT python worker.py http://TOKEN@HOST:PORT [--until-idle SECONDS]
+"""
+
+import base64
+import hashlib
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from fractions import Fraction
+from urllib.parse import urlsplit
+
+import grpc
+import requests
+from google.protobuf import empty_pb2
+
+from segmented_encoder.v1 import segmented_encoder_pb2 as pb
+from segmented_encoder.v1 import segmented_encoder_pb2_grpc as rpc
+
+NO_TIMESTAMP = -(2**63)
+KINDS = {
+    "video": pb.STREAM_KIND_VIDEO,
+    "audio": pb.STREAM_KIND_AUDIO,
+    "subtitle": pb.STREAM_KIND_SUBTITLE,
+    "attachment": pb.STREAM_KIND_ATTACHMENT,
+}
+
+
+class Failed(Exception):
+    """A program failed; carries what failTask wants to know."""
+
+
+def run(arguments):
+    done = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True)
+    if done.returncode != 0:
+        raise Failed(done.stderr.decode("utf-8", "replace")[-8000:] or f"exit {done.returncode}")
+    return done.stdout.decode("utf-8", "replace")
+
+
+def probe(path, *arguments):
+    return json.loads(run(["ffprobe", "-v", "error", "-of", "json", *arguments, "file:" + path]))
+
+
+def demuxer_option(name):
+    first = name.split(",")[0]
+    return ["-f", first] if first else []
+
+
+def words(options):
+    out = []
+    for option in options:
+        out.append("-" + option.name)
+        if option.HasField("value"):
+            out.append(option.value)
+    return out
+
+
+def micros(seconds):
+    return round(Fraction(seconds) * 1_000_000) if seconds not in (None, "N/A") else None
+
+
+def rational(text):
+    num, _, den = (text or "0/0").partition("/")
+    return pb.Rational(num=int(num), den=int(den)) if int(num) and int(den or 0) else None
+
+
+class Worker:
+    def __init__(self, join):
+        parts = urlsplit(join)
+        self.base = f"http://{parts.hostname}:{parts.port}"
+        self.stub = rpc.SegmentedEncoderStub(grpc.insecure_channel(f"{parts.hostname}:{parts.port}"))
+        encoders = [
+            line.split()[1]
+            for line in run(["ffmpeg", "-hide_banner", "-encoders"]).splitlines()
+            if len(line.split()) > 1 and line.strip()[0] in "VAS"
+        ]
+        request = pb.RegistrationRequest(
+            name="python", version="0.1", slots=1, cores=os.cpu_count() or 1, encoders=encoders,
+            memory_bytes=1 << 30, platform=sys.platform,
+            ffmpeg_version=run(["ffmpeg", "-version"]).split()[2],
+        )
+        answer = self.stub.registerClient(request, metadata=self.bearer(parts.username))
+        self.token = answer.token
+        me = self.stub.getWorkerRegistration(empty_pb2.Empty(), metadata=self.bearer())
+        assert me.worker_id == answer.worker_id, "the server knows me by another id"
+        print(f"registered as worker {me.worker_id} ({me.name})", flush=True)
+
+    def bearer(self, token=None):
+        return [("authorization", "Bearer " + (token or self.token))]
+
+    def headers(self):
+        return {"Authorization": "Bearer " + self.token}
+
+    def serve(self, until_idle):
+        idle_since = time.monotonic()
+        while until_idle is None or time.monotonic() - idle_since < until_idle:
+            task = self.stub.requestTask(empty_pb2.Empty(), metadata=self.bearer())
+            if task.WhichOneof("work") is None:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                self.attempt(task, folder)
+            idle_since = time.monotonic()
+        self.stub.signOff(pb.SignOffRequest(), metadata=self.bearer())
+
+    def attempt(self, task, folder):
+        kind = task.WhichOneof("work")
+        print(f"task {task.task_id} attempt {task.attempt}: {kind}", flush=True)
+        ended = threading.Event()
+        beats = threading.Thread(target=self.heartbeat, args=(task, ended), daemon=True)
+        beats.start()
+        finish = pb.FinishRequest(task_id=task.task_id, attempt=task.attempt)
+        try:
+            output = getattr(self, kind)(task, folder, finish)
+            if output:
+                self.deliver(task, output)
+        except Failed as failure:
+            ended.set()
+            self.stub.failTask(
+                pb.FailRequest(
+                    task_id=task.task_id, attempt=task.attempt, kind=pb.FAILURE_KIND_WORKER,
+                    reason="program-failed", message="ffmpeg failed", log_tail=str(failure),
+                ),
+                metadata=self.bearer(),
+            )
+            return
+        ended.set()
+        self.stub.finishTask(finish, metadata=self.bearer())
+
+    def heartbeat(self, task, ended):
+        while True:
+            report = pb.StatusReport(task_id=task.task_id, attempt=task.attempt)
+            self.stub.reportStatus(report, metadata=self.bearer())
+            if ended.wait(1.0):
+                return
+
+    def fetch(self, task, num, folder):
+        url = f"{self.base}/api/jobs/{task.job_id}/tasks/{task.task_id}/input/{num}"
+        path = os.path.join(folder, f"input-{num}")
+        with requests.get(url, headers=self.headers(), stream=True) as answer:
+            answer.raise_for_status()
+            with open(path, "wb") as file:
+                for block in answer.iter_content(1 << 20):
+                    file.write(block)
+        expected = next(one for one in task.inputs if one.num == num)
+        assert os.path.getsize(path) == expected.size, "an input is not as long as announced"
+        if expected.sha256:
+            with open(path, "rb") as file:
+                assert hashlib.file_digest(file, "sha256").hexdigest() == expected.sha256
+        return path
+
+    def deliver(self, task, path):
+        with open(path, "rb") as file:
+            digest = base64.b64encode(hashlib.file_digest(file, "sha256").digest()).decode()
+        url = f"{self.base}/api/jobs/{task.job_id}/tasks/{task.task_id}/output"
+        headers = self.headers() | {"Repr-Digest": f"sha-256=:{digest}:"}
+        with open(path, "rb") as file:
+            answer = requests.put(url, params={"attempt": task.attempt}, data=file, headers=headers)
+        answer.raise_for_status()
+
+    # ------------------------------------------------------------------------------- analysis
+
+    def analysis(self, task, folder, finish):
+        source = self.fetch(task, 0, folder)
+        found = probe(source, "-show_format", "-show_streams", "-show_chapters")
+        facts = finish.facts
+        facts.demuxer = found["format"]["format_name"]
+        facts.start_micros = micros(found["format"].get("start_time")) or 0
+        if micros(found["format"].get("duration")):
+            facts.duration_micros = micros(found["format"]["duration"])
+        facts.size = os.path.getsize(source)
+        facts.chapters = len(found["chapters"])
+        for stream in found["streams"]:
+            facts.streams.append(self.stream(stream))
+        films = [
+            stream for stream in facts.streams
+            if stream.kind == pb.STREAM_KIND_VIDEO and "attached_pic" not in stream.dispositions
+        ]
+        report = pb.StatusReport(task_id=task.task_id, attempt=task.attempt, facts=facts)
+        wanted = self.stub.reportStatus(report, metadata=self.bearer())
+        if films and wanted.HasField("film_stream"):
+            self.packets(source, wanted.film_stream, task, finish)
+        return None
+
+    def stream(self, found):
+        facts = pb.StreamFacts(
+            index=found["index"], codec=found.get("codec_name", ""),
+            kind=KINDS.get(found.get("codec_type"), pb.STREAM_KIND_DATA),
+            dispositions=[name for name, on in found.get("disposition", {}).items() if on],
+        )
+        num, den = found["time_base"].split("/")
+        facts.timebase.num, facts.timebase.den = int(num), int(den)
+        tags = {key.lower(): value for key, value in found.get("tags", {}).items()}
+        if "language" in tags:
+            facts.language = tags["language"]
+        if "title" in tags:
+            facts.title = tags["title"]
+        if found.get("codec_type") == "video":
+            video = facts.video
+            video.width, video.height = found.get("width", 0), found.get("height", 0)
+            video.pixel_format = found.get("pix_fmt", "")
+            video.field_order = found.get("field_order", "")
+            video.color_transfer = found.get("color_transfer", "")
+            video.has_b_frames = found.get("has_b_frames", 0)
+            for name, field in [("avg_frame_rate", "average_rate"), ("r_frame_rate", "real_rate")]:
+                if rational(found.get(name)):
+                    getattr(video, field).CopyFrom(rational(found[name]))
+        return facts
+
+    def packets(self, source, stream, task, finish):
+        found = probe(source, "-select_streams", str(stream), "-show_packets",
+                      "-show_entries", "packet=pts,dts,size,flags")
+        rows, sent = found["packets"], 0
+        while True:
+            some = rows[sent:sent + 10_000]
+            batch = pb.PacketBatch(
+                first=sent,
+                pts=[row.get("pts", NO_TIMESTAMP) for row in some],
+                dts=[row.get("dts", NO_TIMESTAMP) for row in some],
+                size=[int(row["size"]) for row in some],
+                flags=[("K" in row["flags"]) + 2 * ("D" in row["flags"]) for row in some],
+            )
+            if sent + len(some) == len(rows):
+                finish.packets.CopyFrom(batch)
+                return
+            report = pb.StatusReport(task_id=task.task_id, attempt=task.attempt, packets=batch)
+            sent = self.stub.reportStatus(report, metadata=self.bearer()).packets_received
+
+    # ------------------------------------------------------------------------------ transcode
+
+    def transcode(self, task, folder, finish):
+        work = task.transcode
+        source = self.fetch(task, 0, folder)
+        what = work.WhichOneof("what")
+        if what == "segment":
+            return self.segment(work, work.segment, source, folder, finish)
+        streams = getattr(work, what)
+        output = os.path.join(folder, "output")
+        maps = [word for index in streams.source_streams for word in ("-map", f"0:{index}")]
+        exact = []
+        if what == "whole_title":
+            exact = ["-fps_mode", "passthrough", "-enc_time_base", "-1"]
+            if any(option.name == "r" for option in streams.options):
+                exact = []
+        run(["ffmpeg", "-v", "error", *demuxer_option(work.demuxer), "-i", "file:" + source, *maps,
+             *words(streams.options), *exact, "-f", streams.container, output])
+        return output
+
+    def segment(self, work, segment, source, folder, finish):
+        output = os.path.join(folder, "output.nut")
+        film = segment.film
+        bounds = []
+        if segment.HasField("filter_start") or segment.HasField("start"):
+            start = segment.filter_start if segment.HasField("filter_start") else segment.start
+            bounds.append(f"start_pts={start}")
+        if segment.HasField("filter_end") or segment.HasField("end"):
+            end = segment.filter_end if segment.HasField("filter_end") else segment.end
+            bounds.append(f"end_pts={end}")
+        chain = (["trim=" + ":".join(bounds)] if bounds else []) + [f"setpts=PTS-({film.shift})"]
+        if segment.filter:
+            chain.append(segment.filter)
+        kept = []
+        if segment.HasField("filter_start"):
+            kept.append(f"start_pts={segment.start - film.shift}")
+        if segment.HasField("filter_end"):
+            kept.append(f"end_pts={segment.end - film.shift}")
+        if kept:
+            chain.append("trim=" + ":".join(kept))
+        seek = []
+        if segment.HasField("seek_micros"):
+            seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{segment.seek_micros}us"]
+        run(["ffmpeg", "-v", "error", "-copyts", *seek, *demuxer_option(work.demuxer),
+             "-i", "file:" + source, "-map", f"0:{film.stream}", "-vf", ",".join(chain),
+             "-c:v", segment.encoder, *words(segment.options), "-threads:v", str(segment.threads),
+             "-fps_mode", "passthrough", "-enc_time_base", "-1", "-avoid_negative_ts", "disabled",
+             "-map_metadata", "-1", "-map_chapters", "-1", "-f", "nut", output])
+        self.observe(output, film.timebase, finish)
+        return output
+
+    def observe(self, path, timebase, finish):
+        found = probe(path, "-select_streams", "v:0", "-show_packets", "-show_streams",
+                      "-show_data_hash", "sha256",
+                      "-show_entries", "packet=pts:stream=time_base,extradata_hash")
+        stream = found["streams"][0]
+        scale = Fraction(stream["time_base"]) / Fraction(timebase.num, timebase.den)
+        pts = sorted(round(packet["pts"] * scale) for packet in found["packets"])
+        digest = hashlib.sha256(b"".join(struct.pack("<q", ticks) for ticks in pts))
+        finish.frames.CopyFrom(pb.Frames(
+            count=len(pts), first_pts=pts[0], last_pts=pts[-1], pts_sha256=digest.hexdigest()))
+        if "extradata_hash" in stream:
+            finish.extradata_sha256 = stream["extradata_hash"].split(":")[-1].lower()
+
+    # ---------------------------------------------------------------------------------- merge
+
+    def merge(self, task, folder, finish):
+        merge = task.merge
+        if merge.WhichOneof("what") == "whole_title_input":
+            whole = self.fetch(task, merge.whole_title_input, folder)
+            self.check_decodes(whole, finish)
+            finish.output_is_input = merge.whole_title_input
+            return None
+        join, output = merge.join, os.path.join(folder, "output")
+        source = self.fetch(task, 0, folder)
+        inputs = self.join_inputs(task, join, source, folder, merge.demuxer)
+        maps, film = [], None
+        for number, stream in enumerate(merge.streams):
+            origin = stream.WhichOneof("origin")
+            if origin == "film":
+                film = number
+                maps += ["-map", "0:0"]
+            elif origin == "encoded":
+                maps += ["-map", f"2:{stream.encoded}"]
+            else:
+                maps += ["-map", f"1:{stream.source_stream}"]
+            maps += [f"-map_metadata:s:{number}", f"1:s:{stream.source_stream}",
+                     f"-disposition:{number}", "+".join(stream.dispositions) or "0"]
+        dts = "if(eq(PREV_OUTDTS\\,NOPTS)\\,DTS\\,max(DTS\\,PREV_OUTDTS+1))"
+        timescale = join.film.timebase.den
+        while timescale < 10_000:
+            timescale *= 2
+        rate = ["-r:%d" % film, f"{join.film.rate.num}/{join.film.rate.den}"] if join.film.rate.num else []
+        scale = ["-video_track_timescale", str(timescale)] if merge.container in ("mp4", "mov") else []
+        run(["ffmpeg", "-v", "error", "-copyts", *inputs, *maps, "-c", "copy",
+             f"-bsf:{film}", f"setts=pts=PTS:dts={dts}", "-map_metadata", "1", "-map_chapters", "1",
+             *rate, *scale, *words(join.options), "-f", merge.container, output])
+        self.check_film(output, join, film, finish)
+        self.check_decodes(output, finish)
+        return output
+
+    def join_inputs(self, task, join, source, folder, demuxer):
+        timebase = Fraction(join.film.timebase.num, join.film.timebase.den)
+        at = [round(segment.start * timebase * 1_000_000) for segment in join.segments]
+        at.append(round(join.segments[-1].end * timebase * 1_000_000))
+        listing = os.path.join(folder, "list.ffconcat")
+        with open(listing, "w") as file:
+            print("ffconcat version 1.0", file=file)
+            for segment, begin, end in zip(join.segments, at, at[1:]):
+                path = self.fetch(task, segment.input, folder)
+                print(f"file 'file:{path}'\nduration {end - begin}us", file=file)
+        inputs = ["-itsoffset", f"{at[0]}us", "-f", "concat", "-safe", "0", "-protocol_whitelist", "file",
+                  "-i", listing]
+        inputs += ["-itsoffset", f"{-join.start_micros}us", *demuxer_option(demuxer), "-i", "file:" + source]
+        if join.HasField("other_streams_input"):
+            inputs += ["-i", "file:" + self.fetch(task, join.other_streams_input, folder)]
+        return inputs
+
+    def check_film(self, output, join, film, finish):
+        expected = sum(segment.frames.count for segment in join.segments)
+        found = probe(output, "-select_streams", str(film), "-show_packets", "-show_entries", "packet=pts,dts")
+        packets = found["packets"]
+        dts = [packet["dts"] for packet in packets if "dts" in packet]
+        if len(packets) != expected or any(b <= a for a, b in zip(dts, dts[1:])):
+            raise Failed(f"{len(packets)} frames instead of {expected}, or DTS that run backwards")
+        finish.checks.append(pb.Check(name="frame count", passed=True, detail=f"{expected} frames"))
+        finish.frames.count = expected
+
+    def check_decodes(self, path, finish):
+        run(["ffmpeg", "-v", "error", "-xerror", "-i", "file:" + path, "-f", "null", "-"])
+        finish.checks.append(pb.Check(name="full decode", passed=True, detail="no error"))
+
+
+if __name__ == "__main__":
+    seconds = float(sys.argv[3]) if sys.argv[2:3] == ["--until-idle"] else None
+    Worker(sys.argv[1]).serve(seconds)

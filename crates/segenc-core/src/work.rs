@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::plan::{Film, Frames, OutputStream};
 use crate::source::StreamKind;
 use crate::spec::{OutputOption, Verify};
-use crate::time::PtsRange;
+use crate::time::{PtsRange, Timebase};
 
 /// The work of one task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,8 @@ pub enum Work {
     Merge(MergeWork),
 }
 
-/// Encode the frames of a range of the film into a NUT file.
+/// Encode the frames of a range of the film into a file of their own, whose PTS are those of the output plus
+/// [`segment_bias`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentWork {
     /// Demuxer to force, by ffmpeg's name as probed (`matroska,webm`).
@@ -128,4 +129,12 @@ pub struct MergedStream {
     pub kind: StreamKind,
     /// Its dispositions in the source.
     pub dispositions: Vec<String>,
+}
+
+/// Ticks added to every PTS in a segment's file, and taken away again by the merge: sixteen seconds (times
+/// the timebase's numerator). It keeps every DTS above zero whatever the encoder's delay, since containers
+/// treat negative times each in its own way (seen with FFmpeg 5.1).
+#[must_use]
+pub const fn segment_bias(timebase: Timebase) -> i64 {
+    16 * timebase.den() as i64
 }

@@ -1,1 +1,30 @@
-//! Skeleton.
+//! Everything Segmented Encoder knows about ffmpeg and ffprobe: which tools are there, what they are
+//! called with, what their output means, and whether a finished file keeps its promises.
+//!
+//! The rest of the program hands in [`segenc_core::work`] and gets a file back. Invocations are pure
+//! data; one private module starts processes, and no other place in the repository does.
+//! This crate must not know servers, leases, uploads or how a source came to this machine.
+
+mod attempt;
+mod encoders;
+mod ffmpeg_log;
+mod invocation;
+mod join;
+mod names;
+mod observe;
+pub mod options;
+mod packets;
+mod probe;
+mod progress;
+mod runner;
+mod tools;
+mod transcode;
+mod verify;
+
+pub use attempt::{Attempt, Made, MediaInput, Progress, WorkError};
+pub use encoders::usable_encoders;
+pub use join::merge;
+pub use packets::{PacketReader, packets};
+pub use probe::probe;
+pub use tools::{FfmpegVersion, Tools, ToolsError};
+pub use transcode::{encode_other_streams, encode_segment, encode_whole};

@@ -53,13 +53,7 @@ pub(crate) fn table_width() -> Option<usize> {
     std::env::var("COLUMNS")
         .ok()
         .and_then(|columns| columns.parse().ok())
-        .or_else(|| indicatif_width().map(usize::from))
-}
-
-fn indicatif_width() -> Option<u16> {
-    let target = indicatif::ProgressDrawTarget::stdout();
-    // The target answers 0 or a default where it is hidden; a table narrower than this is unreadable.
-    (!target.is_hidden()).then(|| target.width()).flatten().filter(|width| *width >= 40)
+        .or_else(|| console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)))
 }
 
 /// Where log lines go: to stderr, past the bar.

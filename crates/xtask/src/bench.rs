@@ -1,6 +1,11 @@
-//! Figures, each a ratio taken in one run on one machine.
+//! Figures, each a ratio against a named peer taken in one run on one machine; medians.
 
-use std::path::Path;
+mod film;
+mod measure;
+mod one_machine;
+mod report;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -8,13 +13,25 @@ use clap::Subcommand;
 /// Which figure.
 #[derive(Subcommand)]
 pub(crate) enum Name {
-    /// `segenc encode` against plain ffmpeg on this machine: wall clock and processor time.
-    OneMachine,
+    /// P5: `segenc encode` against plain ffmpeg on this machine, wall clock and processor time.
+    OneMachine {
+        /// A film of about a minute in 1080p; without it one is made.
+        #[arg(long)]
+        film: Option<PathBuf>,
+        /// How often each side runs; the median counts.
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+        /// Only this encoder.
+        #[arg(long)]
+        encoder: Option<String>,
+    },
 }
 
 /// Takes the figure.
-pub(crate) fn run(_root: &Path, name: &Name) -> Result<()> {
+pub(crate) fn run(root: &Path, name: &Name) -> Result<()> {
     match name {
-        Name::OneMachine => anyhow::bail!("the benchmark is not connected yet"),
+        Name::OneMachine { film, runs, encoder } => {
+            one_machine::run(root, film.as_deref(), *runs, encoder.as_deref())
+        }
     }
 }

@@ -29,6 +29,8 @@ from segmented_encoder.v1 import segmented_encoder_pb2 as pb
 from segmented_encoder.v1 import segmented_encoder_pb2_grpc as rpc
 
 NO_TIMESTAMP = -(2**63)
+FRAGMENTED = ["-movflags", "+frag_keyframe+empty_moov+default_base_moof+frag_discont", "-use_editlist", "0"]
+IN_MOV = ("ffv1", "prores_ks", "mjpeg", "dnxhd")
 KINDS = {
     "video": pb.STREAM_KIND_VIDEO,
     "audio": pb.STREAM_KIND_AUDIO,
@@ -257,8 +259,9 @@ class Worker:
         return output
 
     def segment(self, work, segment, source, folder, finish):
-        output = os.path.join(folder, "output.nut")
+        output = os.path.join(folder, "output")
         film = segment.film
+        bias = 16 * film.timebase.den
         bounds = []
         if segment.HasField("filter_start") or segment.HasField("start"):
             start = segment.filter_start if segment.HasField("filter_start") else segment.start
@@ -276,6 +279,7 @@ class Worker:
             kept.append(f"end_pts={segment.end - film.shift}")
         if kept:
             chain.append("trim=" + ":".join(kept))
+        chain.append(f"setpts=PTS+{bias}")
         seek = []
         if segment.HasField("seek_micros"):
             seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{segment.seek_micros}us"]
@@ -283,17 +287,19 @@ class Worker:
              "-i", "file:" + source, "-map", f"0:{film.stream}", "-vf", ",".join(chain),
              "-c:v", segment.encoder, *words(segment.options), "-threads:v", str(segment.threads),
              "-fps_mode", "passthrough", "-enc_time_base", "-1", "-avoid_negative_ts", "disabled",
-             "-map_metadata", "-1", "-map_chapters", "-1", "-f", "nut", output])
-        self.observe(output, film.timebase, finish)
+             "-map_metadata", "-1", "-map_chapters", "-1", *FRAGMENTED,
+             "-video_track_timescale", str(film.timebase.den),
+             "-f", "mov" if segment.encoder in IN_MOV else "mp4", output])
+        self.observe(output, film.timebase, bias, finish)
         return output
 
-    def observe(self, path, timebase, finish):
+    def observe(self, path, timebase, bias, finish):
         found = probe(path, "-select_streams", "v:0", "-show_packets", "-show_streams",
                       "-show_data_hash", "sha256",
                       "-show_entries", "packet=pts:stream=time_base,extradata_hash")
         stream = found["streams"][0]
         scale = Fraction(stream["time_base"]) / Fraction(timebase.num, timebase.den)
-        pts = sorted(round(packet["pts"] * scale) for packet in found["packets"])
+        pts = sorted(round(packet["pts"] * scale) - bias for packet in found["packets"])
         digest = hashlib.sha256(b"".join(struct.pack("<q", ticks) for ticks in pts))
         finish.frames.CopyFrom(pb.Frames(
             count=len(pts), first_pts=pts[0], last_pts=pts[-1], pts_sha256=digest.hexdigest()))
@@ -324,31 +330,30 @@ class Worker:
                 maps += ["-map", f"1:{stream.source_stream}"]
             maps += [f"-map_metadata:s:{number}", f"1:s:{stream.source_stream}",
                      f"-disposition:{number}", "+".join(stream.dispositions) or "0"]
-        dts = "if(eq(PREV_OUTDTS\\,NOPTS)\\,DTS\\,max(DTS\\,PREV_OUTDTS+1))"
         timescale = join.film.timebase.den
         while timescale < 10_000:
             timescale *= 2
-        rate = ["-r:%d" % film, f"{join.film.rate.num}/{join.film.rate.den}"] if join.film.rate.num else []
         scale = ["-video_track_timescale", str(timescale)] if merge.container in ("mp4", "mov") else []
         run(["ffmpeg", "-v", "error", "-copyts", *inputs, *maps, "-c", "copy",
-             f"-bsf:{film}", f"setts=pts=PTS:dts={dts}", "-map_metadata", "1", "-map_chapters", "1",
-             *rate, *scale, *words(join.options), "-f", merge.container, output])
+             f"-bsf:{film}", "setts=pts=PTS:dts=max(DTS\\,PREV_OUTDTS+1)", "-map_metadata", "1", "-map_chapters", "1",
+             *scale, *words(join.options), "-f", merge.container, output])
         self.check_film(output, join, film, finish)
         self.check_decodes(output, finish)
         return output
 
     def join_inputs(self, task, join, source, folder, demuxer):
-        timebase = Fraction(join.film.timebase.num, join.film.timebase.den)
-        at = [round(segment.start * timebase * 1_000_000) for segment in join.segments]
-        at.append(round(join.segments[-1].end * timebase * 1_000_000))
+        paths = [self.fetch(task, segment.input, folder) for segment in join.segments]
+        starts = [micros(probe(path, "-show_format")["format"]["start_time"]) for path in paths]
         listing = os.path.join(folder, "list.ffconcat")
         with open(listing, "w") as file:
             print("ffconcat version 1.0", file=file)
-            for segment, begin, end in zip(join.segments, at, at[1:]):
-                path = self.fetch(task, segment.input, folder)
-                print(f"file 'file:{path}'\nduration {end - begin}us", file=file)
-        inputs = ["-itsoffset", f"{at[0]}us", "-f", "concat", "-safe", "0", "-protocol_whitelist", "file",
-                  "-i", listing]
+            for path, begin, end in zip(paths, starts, starts[1:] + [None]):
+                print(f"file 'file:{path}'", file=file)
+                if end is not None:
+                    print(f"duration {end - begin}us", file=file)
+        at = starts[0] - 16 * join.film.timebase.num * 1_000_000
+        inputs = ["-itsoffset", f"{at}us", "-f", "concat", "-safe", "0", "-auto_convert", "0",
+                  "-protocol_whitelist", "file", "-i", listing]
         inputs += ["-itsoffset", f"{-join.start_micros}us", *demuxer_option(demuxer), "-i", "file:" + source]
         if join.HasField("other_streams_input"):
             inputs += ["-i", "file:" + self.fetch(task, join.other_streams_input, folder)]

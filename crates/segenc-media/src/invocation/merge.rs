@@ -1,0 +1,306 @@
+//! The call that joins the segments and muxes them with the other streams, and the list it reads.
+//!
+//! Must not know how the parts were made, beyond what their recipes promise.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use segenc_core::plan::Origin;
+use segenc_core::source::StreamKind;
+use segenc_core::work::{Join, MergeWork, MergedStream};
+
+use super::streams::{OTHER_STREAMS_AHEAD_SECONDS, output_name};
+use super::{Invocation, seconds};
+use crate::attempt::MediaInput;
+use crate::names;
+
+/// The list of the segments, in the attempt's folder.
+const LIST_NAME: &str = "segments.ffconcat";
+
+/// The smallest denominator that ffmpeg's mov muxer gives a video track by itself: it doubles the
+/// encoder's until it is reached (`mov_init` in libavformat/movenc.c).
+const MOV_TIMESCALE_MIN: u32 = 10_000;
+
+/// What was seen in the parts and belongs into the output's headers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct PartFacts {
+    /// What the encoder calls itself, by output stream.
+    pub(crate) encoders: BTreeMap<usize, String>,
+    /// ffmpeg's options for the film's colours, with their values.
+    pub(crate) colours: Vec<(String, String)>,
+}
+
+/// A merge, ready to run.
+#[derive(Debug)]
+pub(crate) struct Joined<'a> {
+    /// The work.
+    pub(crate) work: &'a MergeWork,
+    /// Its parts.
+    pub(crate) join: &'a Join,
+    /// Input 0 of the work.
+    pub(crate) source: &'a MediaInput,
+    /// The file of other streams, if there is one.
+    pub(crate) others: Option<&'a MediaInput>,
+    /// What was seen in the parts.
+    pub(crate) facts: &'a PartFacts,
+}
+
+/// Where the inputs stand on the command line.
+struct Inputs {
+    source: usize,
+}
+
+const FILM_INPUT: usize = 0;
+const OTHERS_INPUT: usize = 1;
+
+/// The list that the concat demuxer reads. Each segment but the last has a duration, such that their
+/// running sum is the exact distance from the first, rounded once: what the demuxer adds to a segment's
+/// PTS is then the same for all. `None` if a name cannot be written into a list.
+pub(crate) fn list(join: &Join, inputs: &[&MediaInput]) -> Option<String> {
+    let mut text = String::from("ffconcat version 1.0\n");
+    let starts = join.segments.iter().map(|segment| join.film.timebase.micros(segment.frames.first_pts));
+    let starts: Vec<i64> = starts.collect();
+    for (position, input) in inputs.iter().enumerate() {
+        let address = names::address(input);
+        text.push_str(&format!("file {}\n", names::in_list(address.to_str()?)?));
+        if let (Some(start), Some(next)) = (starts.get(position), starts.get(position + 1)) {
+            text.push_str(&format!("duration {}\n", seconds(next - start)));
+        }
+    }
+    Some(text)
+}
+
+/// Where the list is written, and where the output will be.
+pub(crate) fn list_path(scratch: &Path) -> std::path::PathBuf {
+    scratch.join(LIST_NAME)
+}
+
+/// Name of the output in the attempt's folder.
+pub(crate) fn merged_name(container: &str) -> String {
+    output_name(container)
+}
+
+impl Joined<'_> {
+    /// The call.
+    pub(crate) fn invocation(&self) -> Invocation {
+        let mut call = Invocation::ffmpeg();
+        call.word("-copyts");
+        let inputs = self.inputs(&mut call);
+        self.maps(&mut call, &inputs);
+        self.film_options(&mut call);
+        self.stream_headers(&mut call, &inputs);
+        call.user_options(&self.join.options);
+        call.option("-f", &self.work.container);
+        call.word(output_name(&self.work.container));
+        call
+    }
+
+    fn inputs(&self, call: &mut Invocation) -> Inputs {
+        // The concat demuxer moves the first segment to zero; back to where it was.
+        let first = self.join.segments.first().map_or(0, |segment| segment.frames.first_pts);
+        call.option("-itsoffset", seconds(self.join.film.timebase.micros(first)));
+        // Segments come from workers: they are NUT or nothing.
+        call.words(&["-protocol_whitelist", "file,http,tcp", "-format_whitelist", "concat,nut"]);
+        call.words(&["-safe", "0", "-auto_convert", "0", "-f", "concat", "-i", LIST_NAME]);
+        let mut source = OTHERS_INPUT;
+        if let Some(others) = self.others {
+            call.option("-itsoffset", seconds(-OTHER_STREAMS_AHEAD_SECONDS * 1_000_000));
+            call.input(others_demuxer(&self.work.container), others);
+            source += 1;
+        }
+        call.option("-itsoffset", seconds(self.join.start_micros.saturating_neg()));
+        call.input(&self.work.demuxer, self.source);
+        Inputs { source }
+    }
+
+    fn maps(&self, call: &mut Invocation, inputs: &Inputs) {
+        for merged in &self.work.streams {
+            let from = match merged.stream.origin {
+                Origin::Film => format!("{FILM_INPUT}:v:0"),
+                Origin::Encoded(stream) => format!("{OTHERS_INPUT}:{stream}"),
+                Origin::Copied => format!("{}:{}", inputs.source, merged.stream.source_stream),
+            };
+            call.option("-map", from);
+        }
+        call.words(&["-c", "copy"]);
+        call.option("-map_metadata", inputs.source.to_string());
+        call.option("-map_chapters", inputs.source.to_string());
+    }
+
+    fn film_options(&self, call: &mut Invocation) {
+        let film = self.work.streams.iter().position(|merged| merged.stream.origin == Origin::Film);
+        let Some(film) = film else { return };
+        // A segment's first DTS can lie before the last one of its predecessor; later is always allowed,
+        // since the PTS do not move and stand further apart.
+        call.option(&format!("-bsf:{film}"), "setts=dts=max(DTS\\,PREV_OUTDTS+1):duration=0");
+        if let Some(rate) = self.join.film.rate {
+            call.option(&format!("-r:{film}"), format!("{}/{}", rate.num, rate.den));
+        }
+        for (name, value) in &self.facts.colours {
+            call.option(&format!("-{name}:{film}"), value);
+        }
+        if matches!(self.work.container.as_str(), "mp4" | "mov" | "ipod") {
+            let mut timescale = self.join.film.timebase.den();
+            while timescale < MOV_TIMESCALE_MIN {
+                timescale *= 2;
+            }
+            call.option("-video_track_timescale", timescale.to_string());
+        }
+    }
+
+    fn stream_headers(&self, call: &mut Invocation, inputs: &Inputs) {
+        let dispositions = dispositions(&self.work.streams, self.sets_dispositions());
+        for (position, merged) in self.work.streams.iter().enumerate() {
+            let source = format!("{}:s:{}", inputs.source, merged.stream.source_stream);
+            call.option(&format!("-map_metadata:s:{position}"), source);
+            if let Some(encoder) = self.facts.encoders.get(&position) {
+                call.option(&format!("-metadata:s:{position}"), format!("encoder={encoder}"));
+            }
+            if let Some(disposition) = dispositions.get(position) {
+                call.option(&format!("-disposition:{position}"), disposition);
+            }
+        }
+    }
+
+    fn sets_dispositions(&self) -> Dispositions {
+        let given = self.join.options.iter().any(|option| option.name.split(':').next() == Some("disposition"));
+        if given { Dispositions::GivenByUser } else { Dispositions::AsPlainFfmpeg }
+    }
+}
+
+/// The demuxer that opens what a muxer of this name made.
+pub(crate) fn others_demuxer(muxer: &str) -> &str {
+    match muxer {
+        "webm" => "matroska",
+        "mp4" | "ipod" => "mov",
+        "vob" | "svcd" | "vcd" | "dvd" => "mpeg",
+        other => other,
+    }
+}
+
+/// Who says which stream is the default one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dispositions {
+    /// The user, at least for some.
+    GivenByUser,
+    /// Nobody: ffmpeg then marks the first stream of a kind that has several and no default
+    /// (`set_dispositions` in fftools/ffmpeg_opt.c, 5.1).
+    AsPlainFfmpeg,
+}
+
+fn dispositions(streams: &[MergedStream], by: Dispositions) -> Vec<String> {
+    let mut all: Vec<Vec<String>> = streams.iter().map(|merged| merged.dispositions.clone()).collect();
+    let has = |names: &[String], name: &str| names.iter().any(|given| given == name);
+    match by {
+        Dispositions::GivenByUser => {}
+        Dispositions::AsPlainFfmpeg => {
+            for kind in [StreamKind::Video, StreamKind::Audio, StreamKind::Subtitle, StreamKind::Data] {
+                let of_kind = streams.iter().enumerate().filter(|(_, merged)| merged.kind == kind);
+                let positions: Vec<usize> = of_kind.map(|(position, _)| position).collect();
+                let marked = positions.iter().any(|position| has(&all[*position], "default"));
+                let first = positions.iter().find(|position| !has(&all[**position], "attached_pic"));
+                if positions.len() > 1 && !marked && let Some(first) = first {
+                    all[*first].push("default".to_owned());
+                }
+            }
+        }
+    }
+    let joined = |names: Vec<String>| if names.is_empty() { "0".to_owned() } else { names.join("+") };
+    all.into_iter().map(joined).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use segenc_core::plan::OutputStream;
+    use segenc_core::spec::Verify;
+    use segenc_core::work::{JoinedSegment, MergeFrom};
+
+    use super::*;
+    use crate::invocation::sample::{file, film, frames, lines, option, url};
+
+    fn stream(source_stream: u32, origin: Origin, kind: StreamKind, dispositions: &[&str]) -> MergedStream {
+        let dispositions = dispositions.iter().map(|name| (*name).to_owned()).collect();
+        MergedStream { stream: OutputStream { source_stream, origin }, kind, dispositions }
+    }
+
+    fn join() -> Join {
+        let segment = |input, first, end| JoinedSegment {
+            input,
+            frames: frames(30, first, end - 3003),
+            start: first,
+            end,
+        };
+        Join {
+            film: film(),
+            segments: vec![segment(1, 3003, 93_093), segment(2, 93_093, 183_183)],
+            other_streams_input: Some(3),
+            options: vec![option("metadata", "title=A film"), option("movflags", "+faststart")],
+            start_micros: 1_400_000,
+        }
+    }
+
+    fn work(container: &str) -> MergeWork {
+        MergeWork {
+            demuxer: "matroska,webm".to_owned(),
+            container: container.to_owned(),
+            from: MergeFrom::Parts(join()),
+            streams: vec![
+                stream(0, Origin::Film, StreamKind::Video, &["default"]),
+                stream(1, Origin::Encoded(0), StreamKind::Audio, &[]),
+                stream(2, Origin::Copied, StreamKind::Audio, &["comment", "original"]),
+            ],
+            verify: Verify::Full,
+        }
+    }
+
+    #[test]
+    fn a_merge_of_all_kinds_of_streams() {
+        let join = join();
+        let facts = PartFacts {
+            encoders: BTreeMap::from([(0, "Lavc59.37.100 libx264".to_owned())]),
+            colours: vec![("color_range".to_owned(), "tv".to_owned())],
+        };
+        for container in ["matroska", "mp4"] {
+            let work = work(container);
+            let joined =
+                Joined { work: &work, join: &join, source: &url(0), others: Some(&url(3)), facts: &facts };
+            insta::assert_snapshot!(format!("merge_{container}"), lines(&joined.invocation()));
+        }
+    }
+
+    #[test]
+    fn durations_of_the_list_sum_up_to_the_rounded_exact_time() {
+        let mut join = join();
+        join.segments = (0..1000_i64)
+            .map(|index| JoinedSegment {
+                input: 1,
+                frames: frames(7, index * 7 * 1001, index),
+                start: 0,
+                end: 0,
+            })
+            .collect();
+        let inputs = vec![file("/s/a.nut"); 1000];
+        let text = list(&join, &inputs.iter().collect::<Vec<_>>()).expect("the names are plain");
+        let durations = text.lines().filter_map(|line| line.strip_prefix("duration "));
+        let micros = durations.map(|line| line.replace('.', "").parse::<i64>().expect("digits"));
+        let sum: i64 = micros.sum();
+        assert_eq!(sum, join.film.timebase.micros(999 * 7 * 1001));
+    }
+
+    #[test]
+    fn a_list_quotes_names() {
+        let (one, two) = (file("/s/it's.nut"), url(2));
+        insta::assert_snapshot!("list", list(&join(), &[&one, &two]).expect("the names can be written"));
+        let broken = file("/s/a\nb.nut");
+        assert_eq!(list(&join(), &[&broken, &two]), None);
+    }
+
+    #[test]
+    fn the_first_of_several_is_the_default_unless_one_is() {
+        let streams = work("matroska").streams;
+        let all = dispositions(&streams, Dispositions::AsPlainFfmpeg);
+        assert_eq!(all, ["default", "default", "comment+original"]);
+        let all = dispositions(&streams, Dispositions::GivenByUser);
+        assert_eq!(all, ["default", "0", "comment+original"]);
+    }
+}

@@ -1,0 +1,171 @@
+//! The call that encodes one segment: seek, decode, keep the frames of the range, encode.
+//!
+//! Must not know why the range is what it is.
+
+use segenc_core::plan::Film;
+use segenc_core::spec::OutputOption;
+use segenc_core::time::PtsRange;
+use segenc_core::work::SegmentWork;
+
+use super::{Invocation, seconds};
+use crate::attempt::MediaInput;
+
+/// The file that a segment becomes, in the attempt's folder. NUT keeps any timebase.
+pub(crate) const SEGMENT_NAME: &str = "output.nut";
+
+impl Invocation {
+    /// Encodes a segment. `decode_threads` of 0 leaves the number to ffmpeg.
+    pub(crate) fn segment(work: &SegmentWork, source: &MediaInput, decode_threads: u32) -> Self {
+        let mut call = Self::ffmpeg();
+        // The source's own clock, undisturbed; a demuxer may then land on any earlier keyframe, since the
+        // range is cut out by PTS.
+        call.words(&["-copyts", "-noaccurate_seek"]);
+        if let Some(micros) = work.seek_micros {
+            call.words(&["-seek_timestamp", "1", "-ss", &seconds(micros)]);
+        }
+        call.option("-threads", decode_threads.to_string());
+        call.input(&work.demuxer, source);
+        call.option("-map", format!("0:{}", work.film.stream));
+        call.option("-vf", filter_chain(work));
+        call.option("-c:v", &work.encoder);
+        call.user_options(&encoder_options(work));
+        call.option("-threads", work.threads.to_string());
+        call.words(&["-fps_mode", "passthrough", "-enc_time_base", "-1", "-avoid_negative_ts", "disabled"]);
+        call.words(&["-map_metadata", "-1", "-map_chapters", "-1", "-f", "nut", SEGMENT_NAME]);
+        call
+    }
+}
+
+/// The range, the output's clock, the user's filters; then what was only their run-up and run-out goes.
+fn filter_chain(work: &SegmentWork) -> String {
+    let shift = work.film.shift;
+    let mut chain: Vec<String> = Vec::new();
+    chain.extend(trim(work.filter_range, 0));
+    chain.push(format!("setpts=PTS-({shift})"));
+    chain.extend(work.filter.clone().filter(|filter| !filter.trim().is_empty()));
+    if work.filter_range != work.range {
+        // A filter may have changed the timebase in which `trim` counts.
+        chain.push(format!("settb={}", timebase(&work.film)));
+        chain.extend(trim(work.range, shift));
+    }
+    chain.join(",")
+}
+
+fn timebase(film: &Film) -> String {
+    format!("{}/{}", film.timebase.num(), film.timebase.den())
+}
+
+/// The filter that keeps a range, on a clock that is `shift` ticks behind the source's.
+fn trim(range: PtsRange, shift: i64) -> Option<String> {
+    let start = range.start.map(|pts| format!("start_pts={}", pts.saturating_sub(shift)));
+    let end = range.end.map(|pts| format!("end_pts={}", pts.saturating_sub(shift)));
+    let sides: Vec<String> = start.into_iter().chain(end).collect();
+    (!sides.is_empty()).then(|| format!("trim={}", sides.join(":")))
+}
+
+/// The user's options, with ours worked into those that hold lists of parameters: given twice, the
+/// second list would replace the first.
+fn encoder_options(work: &SegmentWork) -> Vec<OutputOption> {
+    let ours = match work.encoder.as_str() {
+        // It writes to stderr on its own, whatever ffmpeg's level.
+        "libx265" => Some(("x265-params", "log-level", "error".to_owned())),
+        // It does not hear of ffmpeg's `-threads`.
+        "libsvtav1" => Some(("svtav1-params", "lp", work.threads.to_string())),
+        _ => None,
+    };
+    let mut options = work.options.clone();
+    if let Some((list, name, value)) = ours {
+        let given = options.iter_mut().rev().find(|option| is_for_video(&option.name, list));
+        let parameter = format!("{name}={value}");
+        match given {
+            Some(option) => option.value = Some(with_parameter(option.value.as_deref(), name, &parameter)),
+            None => options.push(OutputOption { name: list.to_owned(), value: Some(parameter) }),
+        }
+    }
+    options
+}
+
+/// Whether an option as written, perhaps with a specifier, is the one of this name.
+fn is_for_video(written: &str, name: &str) -> bool {
+    written.split(':').next() == Some(name)
+}
+
+/// A list of parameters with one more, unless the user has set it already.
+fn with_parameter(list: Option<&str>, name: &str, parameter: &str) -> String {
+    let list = list.unwrap_or_default();
+    if list.is_empty() {
+        return parameter.to_owned();
+    }
+    let is_set = list.split(':').any(|item| item.split('=').next() == Some(name));
+    if is_set { list.to_owned() } else { format!("{list}:{parameter}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invocation::sample::{file, film, frames, lines, option, url};
+
+    fn work() -> SegmentWork {
+        let range = PtsRange { start: Some(216_000), end: Some(306_090) };
+        SegmentWork {
+            demuxer: "matroska,webm".to_owned(),
+            film: film(),
+            index: 1,
+            range,
+            filter_range: range,
+            seek_micros: Some(2_400_000),
+            encoder: "libx264".to_owned(),
+            options: vec![option("crf", "20"), option("preset:v", "slow")],
+            filter: None,
+            expected: frames(30, 90_000, 177_087),
+            threads: 2,
+        }
+    }
+
+    #[test]
+    fn a_segment_in_the_middle() {
+        insta::assert_snapshot!("segment", lines(&Invocation::segment(&work(), &file("/films/a.mkv"), 2)));
+    }
+
+    #[test]
+    fn a_first_segment_is_open_and_does_not_seek() {
+        let range = PtsRange { start: None, end: Some(216_000) };
+        let work = SegmentWork { seek_micros: None, range, filter_range: range, ..work() };
+        insta::assert_snapshot!("segment_first", lines(&Invocation::segment(&work, &url(0), 0)));
+    }
+
+    #[test]
+    fn run_up_is_dropped_behind_the_filters() {
+        let work = SegmentWork {
+            filter: Some("yadif,scale=-2:720".to_owned()),
+            filter_range: PtsRange { start: Some(207_000), end: Some(309_093) },
+            ..work()
+        };
+        assert_eq!(
+            filter_chain(&work),
+            "trim=start_pts=207000:end_pts=309093,setpts=PTS-(126000),yadif,scale=-2:720,\
+             settb=1/90000,trim=start_pts=90000:end_pts=180090"
+        );
+    }
+
+    #[test]
+    fn an_open_range_needs_no_trim() {
+        let range = PtsRange { start: None, end: None };
+        let work = SegmentWork { range, filter_range: range, ..work() };
+        assert_eq!(filter_chain(&work), "setpts=PTS-(126000)");
+    }
+
+    #[test]
+    fn parameter_lists_keep_what_the_user_gave() {
+        let options = |encoder: &str, given: Vec<OutputOption>| {
+            encoder_options(&SegmentWork { encoder: encoder.to_owned(), options: given, ..work() })
+        };
+        let given = vec![option("crf", "20"), option("x265-params:v", "aq-mode=3")];
+        assert_eq!(options("libx265", given)[1], option("x265-params:v", "aq-mode=3:log-level=error"));
+        assert_eq!(options("libx265", vec![]), [option("x265-params", "log-level=error")]);
+        let given = vec![option("x265-params", "log-level=full")];
+        assert_eq!(options("libx265", given.clone()), given);
+        assert_eq!(options("libsvtav1", vec![]), [option("svtav1-params", "lp=2")]);
+        assert_eq!(options("libx264", vec![]), []);
+    }
+}

@@ -1,0 +1,127 @@
+//! The calls that encode for the whole title: the streams beside the film, or everything in one go.
+//!
+//! Must not know of segments.
+
+use segenc_core::work::StreamsWork;
+
+use super::Invocation;
+use crate::attempt::MediaInput;
+
+/// Seconds by which the file of other streams is moved up, and back again by the merge. Encoders of sound
+/// begin a little before zero, and not every container can say that; whole seconds are whole ticks in
+/// every timebase that occurs there.
+pub(crate) const OTHER_STREAMS_AHEAD_SECONDS: i64 = 16;
+
+/// The name of a file of this muxer in the attempt's folder.
+pub(crate) fn output_name(container: &str) -> String {
+    let extension = match container {
+        "matroska" => "mkv",
+        "mpegts" => "ts",
+        "mpeg" | "vob" => "mpg",
+        "ipod" => "m4a",
+        other => other,
+    };
+    format!("output.{extension}")
+}
+
+impl Invocation {
+    /// Encodes the streams beside the film, with no film.
+    pub(crate) fn other_streams(work: &StreamsWork, source: &MediaInput, threads: u32) -> Self {
+        let mut call = Self::ffmpeg();
+        call.option("-threads", threads.to_string());
+        call.input(&work.demuxer, source);
+        call.mapped(work);
+        call.option("-output_ts_offset", OTHER_STREAMS_AHEAD_SECONDS.to_string());
+        call.words(&["-avoid_negative_ts", "disabled", "-map_chapters", "-1"]);
+        call.option("-f", &work.container);
+        call.word(output_name(&work.container));
+        call
+    }
+
+    /// Makes the whole output as plain ffmpeg does, but for frames that plain ffmpeg 5.1 drops or doubles.
+    pub(crate) fn whole(work: &StreamsWork, source: &MediaInput, decode_threads: u32) -> Self {
+        let mut call = Self::ffmpeg();
+        call.option("-threads", decode_threads.to_string());
+        call.input(&work.demuxer, source);
+        call.mapped(work);
+        if encodes_video(work) && !sets_rate(work) {
+            call.words(&["-fps_mode", "passthrough", "-enc_time_base", "-1"]);
+        }
+        call.option("-f", &work.container);
+        call.word(output_name(&work.container));
+        call
+    }
+
+    fn mapped(&mut self, work: &StreamsWork) {
+        for stream in &work.source_streams {
+            self.option("-map", format!("0:{stream}"));
+        }
+        self.user_options(&work.options);
+    }
+}
+
+/// An option's name in front of its specifier.
+fn bare(name: &str) -> (&str, Option<&str>) {
+    match name.split_once(':') {
+        Some((bare, specifier)) => (bare, Some(specifier)),
+        None => (name, None),
+    }
+}
+
+/// Whether some codec option for video names an encoder.
+fn encodes_video(work: &StreamsWork) -> bool {
+    work.options.iter().any(|option| {
+        let (name, specifier) = bare(&option.name);
+        let codec = matches!(name, "c" | "codec" | "vcodec");
+        let video = name == "vcodec" || specifier.is_none_or(|specifier| !is_other_kind(specifier));
+        codec && video && option.value.as_deref() != Some("copy")
+    })
+}
+
+fn is_other_kind(specifier: &str) -> bool {
+    matches!(specifier.split(':').next(), Some("a" | "s" | "d" | "t"))
+}
+
+/// Whether the user asked for a constant rate.
+fn sets_rate(work: &StreamsWork) -> bool {
+    work.options.iter().any(|option| bare(&option.name).0 == "r")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invocation::sample::{file, lines, option, url};
+
+    fn work(options: &[(&str, &str)]) -> StreamsWork {
+        StreamsWork {
+            demuxer: "mov,mp4,m4a,3gp,3g2,mj2".to_owned(),
+            source_streams: vec![0, 2],
+            options: options.iter().map(|(name, value)| option(name, value)).collect(),
+            container: "matroska".to_owned(),
+        }
+    }
+
+    #[test]
+    fn other_streams() {
+        let work = work(&[("c:a", "libopus"), ("b:a", "128k")]);
+        insta::assert_snapshot!("other_streams", lines(&Invocation::other_streams(&work, &url(0), 1)));
+    }
+
+    #[test]
+    fn a_whole_title() {
+        let work = work(&[("c:v", "libx264"), ("c:a", "copy")]);
+        insta::assert_snapshot!("whole", lines(&Invocation::whole(&work, &file("/films/it's.mp4"), 0)));
+    }
+
+    #[test]
+    fn frames_are_passed_through_only_where_video_is_encoded_at_its_own_rate() {
+        let passes = |options: &[(&str, &str)]| {
+            let call = Invocation::whole(&work(options), &file("a"), 0);
+            call.args.iter().any(|arg| arg == "-fps_mode")
+        };
+        assert!(passes(&[("c:v:0", "libx264")]));
+        assert!(passes(&[("c", "copy"), ("vcodec", "ffv1")]));
+        assert!(!passes(&[("c:v", "copy"), ("c:a", "aac")]));
+        assert!(!passes(&[("c:v", "libx264"), ("r:v", "25")]));
+    }
+}

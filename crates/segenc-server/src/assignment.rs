@@ -1,0 +1,317 @@
+//! From a task of the pool to the work that a worker is told: everything filled in, nothing to choose.
+//!
+//! Pure. It knows the plan and the user's wish, but no wire and no folder.
+
+use segenc_core::ids::AttemptId;
+use segenc_core::plan::{Film, Origin, OutputStream, PlanHeader, Way};
+use segenc_core::pool::Pool;
+use segenc_core::pool::job::Job;
+use segenc_core::pool::task::{Blob, Task, TaskKind};
+use segenc_core::source::{SourceFacts, StreamFacts, StreamKind};
+use segenc_core::spec::{CodecChoice, JobSpec, OutputOption, VideoEncode, VideoSpec};
+use segenc_core::work::{
+    Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, SegmentWork, StreamsWork, Work,
+};
+use thiserror::Error;
+
+/// Threads of one encode, if the user names no number. Fixed, because they change the bits that some
+/// encoders make, and few, because several encodes side by side fill a machine better than one.
+const ENCODER_THREADS: u32 = 2;
+
+/// An input of a task; its number is its position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum InputRef {
+    /// The job's source.
+    Source,
+    /// What another task has made.
+    Blob(Blob),
+}
+
+/// A task that cannot be put into words. It is a fault of the server, not of the worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum AssignmentError {
+    #[error("attempt {0} is not known")]
+    UnknownAttempt(AttemptId),
+    #[error("task {0} has no {1} in its plan")]
+    Incomplete(segenc_core::ids::TaskId, &'static str),
+}
+
+/// The work of an attempt and its inputs; input 0 is always the source.
+pub(crate) fn assignment(
+    pool: &Pool,
+    attempt: AttemptId,
+) -> Result<(Work, Vec<InputRef>), AssignmentError> {
+    let unknown = AssignmentError::UnknownAttempt(attempt);
+    let task = pool.task(attempt.task).ok_or(unknown)?;
+    let job = pool.job(task.job).ok_or(unknown)?;
+    if task.kind == TaskKind::Analysis {
+        return Ok((Work::Analysis, vec![InputRef::Source]));
+    }
+    let lacks = |what| AssignmentError::Incomplete(task.id, what);
+    let facts = job.facts.as_deref().ok_or(lacks("facts"))?;
+    let header = job.header.as_deref().ok_or(lacks("beginning"))?;
+    let mut inputs = vec![InputRef::Source];
+    let work = match task.kind {
+        TaskKind::Analysis => Work::Analysis,
+        TaskKind::Segment(index) => {
+            Work::Segment(segment(job, task, facts, header, index).ok_or(lacks("segment"))?)
+        }
+        TaskKind::OtherStreams => Work::OtherStreams(other_streams(&job.spec, facts, header)),
+        TaskKind::Whole => Work::Whole(whole(&job.spec, facts, header)),
+        TaskKind::Merge => {
+            let (from, blobs) = parts(pool, job, facts, header).ok_or(lacks("finished parts"))?;
+            inputs.extend(blobs.into_iter().map(InputRef::Blob));
+            Work::Merge(merge(&job.spec, facts, header, from))
+        }
+    };
+    Ok((work, inputs))
+}
+
+fn segment(
+    job: &Job,
+    task: &Task,
+    facts: &SourceFacts,
+    header: &PlanHeader,
+    index: u32,
+) -> Option<SegmentWork> {
+    let VideoSpec::Encode(video) = &job.spec.video else { return None };
+    let segment = job.segments.get(usize::try_from(index).ok()?)?;
+    let seek = if task.longer_run_up { segment.longer_seek_micros } else { segment.seek_micros };
+    Some(SegmentWork {
+        demuxer: facts.demuxer.clone(),
+        film: header.film.clone()?,
+        index,
+        range: segment.range,
+        filter_range: segment.filter_range,
+        seek_micros: seek,
+        encoder: video.encoder.clone(),
+        options: video.options.clone(),
+        filter: video.filter.clone(),
+        expected: segment.expected.clone(),
+        threads: threads(video),
+    })
+}
+
+fn threads(video: &VideoEncode) -> u32 {
+    let named = video.options.iter().rev().find(|option| base_name(&option.name) == "threads");
+    named
+        .and_then(|option| option.value.as_deref()?.parse().ok())
+        .filter(|threads| *threads > 0)
+        .unwrap_or(ENCODER_THREADS)
+}
+
+fn base_name(name: &str) -> &str {
+    name.split(':').next().unwrap_or(name)
+}
+
+/// A stream of the output with what is known of its source.
+struct Placed<'a> {
+    stream: OutputStream,
+    facts: &'a StreamFacts,
+    /// Its position among the output's streams of its kind.
+    position: u32,
+}
+
+fn placed<'a>(facts: &'a SourceFacts, header: &PlanHeader) -> Vec<Placed<'a>> {
+    let mut placed: Vec<Placed<'a>> = Vec::new();
+    for stream in &header.layout {
+        let source = facts.streams.iter().find(|facts| facts.index == stream.source_stream);
+        let Some(source) = source else { continue };
+        let earlier = placed.iter().filter(|other| other.facts.kind == source.kind).count();
+        let position = u32::try_from(earlier).unwrap_or(u32::MAX);
+        placed.push(Placed { stream: *stream, facts: source, position });
+    }
+    placed
+}
+
+/// The last choice that fits wins; a cover picture must be named by its position.
+fn choice<'a>(spec: &'a JobSpec, placed: &Placed<'_>) -> Option<&'a CodecChoice> {
+    spec.codecs.iter().rev().find(|choice| {
+        choice.kind == placed.facts.kind
+            && match choice.position {
+                Some(position) => position == placed.position,
+                None => !placed.facts.attached_picture(),
+            }
+    })
+}
+
+fn option(name: String, value: impl Into<String>) -> OutputOption {
+    OutputOption { name, value: Some(value.into()) }
+}
+
+/// The re-encoded streams beside the film, each by its number in a file of their own.
+fn other_streams(spec: &JobSpec, facts: &SourceFacts, header: &PlanHeader) -> StreamsWork {
+    let all = placed(facts, header);
+    let mut encoded: Vec<(u32, &Placed<'_>)> = all
+        .iter()
+        .filter_map(|placed| match placed.stream.origin {
+            Origin::Encoded(number) => Some((number, placed)),
+            Origin::Film | Origin::Copied => None,
+        })
+        .collect();
+    encoded.sort_by_key(|(number, _)| *number);
+    let mut options = Vec::new();
+    for (number, placed) in &encoded {
+        if let Some(choice) = choice(spec, placed) {
+            options.push(option(format!("c:{number}"), &choice.codec));
+        }
+    }
+    let encoded: Vec<&Placed<'_>> = encoded.into_iter().map(|(_, placed)| placed).collect();
+    options.extend(spec.stream_options.iter().filter_map(|wanted| moved(wanted, &encoded)));
+    StreamsWork {
+        demuxer: facts.demuxer.clone(),
+        source_streams: encoded.iter().map(|placed| placed.facts.index).collect(),
+        options,
+        container: spec.container.clone(),
+    }
+}
+
+/// An option that names a stream by its position in the output, said of a file that holds only the encoded
+/// ones; `None` if the stream is not among them.
+fn moved(wanted: &OutputOption, encoded: &[&Placed<'_>]) -> Option<OutputOption> {
+    let words: Vec<&str> = wanted.name.split(':').collect();
+    let [base, letter, position] = words.as_slice() else { return Some(wanted.clone()) };
+    let (Some(kind), Ok(position)) = (kind_of(letter), position.parse::<u32>()) else {
+        return Some(wanted.clone());
+    };
+    let mut of_kind = encoded.iter().filter(|placed| placed.facts.kind == kind);
+    let place = of_kind.position(|placed| placed.position == position)?;
+    Some(OutputOption { name: format!("{base}:{letter}:{place}"), value: wanted.value.clone() })
+}
+
+fn kind_of(letter: &str) -> Option<StreamKind> {
+    match letter {
+        "v" | "V" => Some(StreamKind::Video),
+        "a" => Some(StreamKind::Audio),
+        "s" => Some(StreamKind::Subtitle),
+        "t" => Some(StreamKind::Attachment),
+        "d" => Some(StreamKind::Data),
+        _ => None,
+    }
+}
+
+/// Everything in one go, as the user wrote it.
+fn whole(spec: &JobSpec, facts: &SourceFacts, header: &PlanHeader) -> StreamsWork {
+    let all = placed(facts, header);
+    let mut options = Vec::new();
+    for (number, placed) in all.iter().enumerate() {
+        match (placed.stream.origin, choice(spec, placed), &spec.video) {
+            (Origin::Copied, _, _) => options.push(option(format!("c:{number}"), "copy")),
+            (Origin::Encoded(_), Some(choice), _) => {
+                options.push(option(format!("c:{number}"), &choice.codec));
+            }
+            (Origin::Film, _, VideoSpec::Encode(video))
+            | (Origin::Encoded(_), None, VideoSpec::Encode(video)) => {
+                options.extend(film_options(video, number));
+            }
+            (Origin::Film | Origin::Encoded(_), _, VideoSpec::Copy | VideoSpec::Drop) => {}
+        }
+    }
+    options.extend(spec.stream_options.iter().cloned());
+    options.extend(spec.mux_options.iter().cloned());
+    StreamsWork {
+        demuxer: facts.demuxer.clone(),
+        source_streams: all.iter().map(|placed| placed.facts.index).collect(),
+        options,
+        container: spec.container.clone(),
+    }
+}
+
+/// The film's options, said of the output's stream of this number alone: a copied cover picture in the same
+/// file would refuse a filter.
+fn film_options(video: &VideoEncode, number: usize) -> Vec<OutputOption> {
+    let mut options = vec![option(format!("c:{number}"), &video.encoder)];
+    for wanted in &video.options {
+        let name = if wanted.name.contains(':') {
+            wanted.name.clone()
+        } else {
+            format!("{}:{number}", wanted.name)
+        };
+        options.push(OutputOption { name, value: wanted.value.clone() });
+    }
+    if let Some(filter) = &video.filter {
+        options.push(option(format!("filter:{number}"), filter));
+    }
+    options
+}
+
+fn merge(spec: &JobSpec, facts: &SourceFacts, header: &PlanHeader, from: MergeFrom) -> MergeWork {
+    let streams = placed(facts, header)
+        .into_iter()
+        .map(|placed| MergedStream {
+            stream: placed.stream,
+            kind: placed.facts.kind,
+            dispositions: placed.facts.dispositions.clone(),
+        })
+        .collect();
+    MergeWork {
+        demuxer: facts.demuxer.clone(),
+        container: spec.container.clone(),
+        from,
+        streams,
+        verify: spec.verify,
+    }
+}
+
+/// What the output is made from, and the blobs from input 1 on.
+fn parts(
+    pool: &Pool,
+    job: &Job,
+    facts: &SourceFacts,
+    header: &PlanHeader,
+) -> Option<(MergeFrom, Vec<Blob>)> {
+    let output_of = |kind: TaskKind| pool.tasks_of(job.id).find(|task| task.kind == kind)?.output();
+    match header.way {
+        Way::Whole { .. } => {
+            Some((MergeFrom::WholeTitle(1), vec![output_of(TaskKind::Whole)?.clone()]))
+        }
+        Way::Segments => {
+            let (segments, mut blobs) = joined_segments(pool, job, header.film.as_ref()?)?;
+            let mut other_streams_input = None;
+            if header.other_streams {
+                blobs.push(output_of(TaskKind::OtherStreams)?.clone());
+                other_streams_input = u32::try_from(blobs.len()).ok();
+            }
+            let join = Join {
+                film: header.film.clone()?,
+                segments,
+                other_streams_input,
+                options: job.spec.mux_options.clone(),
+                start_micros: facts.start_micros,
+            };
+            Some((MergeFrom::Parts(join), blobs))
+        }
+    }
+}
+
+fn joined_segments(
+    pool: &Pool,
+    job: &Job,
+    film: &Film,
+) -> Option<(Vec<JoinedSegment>, Vec<Blob>)> {
+    let mut outputs: Vec<(u32, &Blob)> = Vec::new();
+    for task in pool.tasks_of(job.id) {
+        if let TaskKind::Segment(index) = task.kind {
+            outputs.push((index, task.output()?));
+        }
+    }
+    outputs.sort_by_key(|(index, _)| *index);
+    if outputs.len() != job.segments.len() {
+        return None;
+    }
+    let mut segments = Vec::with_capacity(outputs.len());
+    let mut blobs = Vec::with_capacity(outputs.len());
+    for (segment, (_, blob)) in job.segments.iter().zip(outputs) {
+        blobs.push(blob.clone());
+        segments.push(JoinedSegment {
+            input: u32::try_from(blobs.len()).ok()?,
+            frames: segment.expected.clone(),
+            start: segment.start.checked_sub(film.shift)?,
+            end: segment.end.checked_sub(film.shift)?,
+        });
+    }
+    Some((segments, blobs))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,352 @@
+//! Turns what an analysis reports into a plan: one planner for each running analysis.
+//!
+//! Planners live outside of the pool and are never stored. After a restart the analysis runs again from its
+//! start and yields the same segments. What a planner has said but a failed commit has not stored is kept and
+//! said again.
+
+use std::collections::BTreeMap;
+
+use segenc_core::failure::{Failure, FailureKind};
+use segenc_core::ids::{AttemptId, WorkerId};
+use segenc_core::plan::{Planner, Segment, Unsplittable};
+use segenc_core::pool::Pool;
+use segenc_core::pool::command::{Answer, Command, Directive, Rejection};
+use segenc_core::pool::job::Job;
+use segenc_core::pool::task::{AttemptState, Observed, TaskKind};
+use segenc_core::source::{Packet, SourceFacts};
+
+use crate::coordinator::{Draft, Refusal};
+
+/// A wish that does not fit the source.
+const REASON_PLAN_IMPOSSIBLE: &str = "plan-impossible";
+/// The source is not what it was.
+const REASON_SOURCE_CHANGED: &str = "source-changed";
+
+/// A worker's report on a running attempt.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) worker: WorkerId,
+    pub(crate) attempt: AttemptId,
+    pub(crate) frames: u64,
+    pub(crate) speed_millifps: u64,
+    pub(crate) seen: Seen,
+}
+
+/// The end of an analysis.
+#[derive(Debug)]
+pub(crate) struct Finish {
+    pub(crate) worker: WorkerId,
+    pub(crate) attempt: AttemptId,
+    pub(crate) observed: Observed,
+    pub(crate) seen: Seen,
+}
+
+/// What is new in a report of an analysis.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) facts: Option<SourceFacts>,
+    /// Packets, and how many were reported before them.
+    pub(crate) packets: Option<(u64, Vec<Packet>)>,
+}
+
+/// What an analysis is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AnalysisAnswer {
+    /// The stream whose packets are wanted.
+    pub(crate) film_stream: Option<u32>,
+    pub(crate) packets_received: u64,
+}
+
+/// The planners of all running analyses.
+#[derive(Debug, Default)]
+pub(crate) struct Planning {
+    analyses: BTreeMap<AttemptId, Analysis>,
+}
+
+#[derive(Debug)]
+struct Analysis {
+    planner: Planner,
+    facts: SourceFacts,
+    /// Packets that the planner has seen.
+    received: u64,
+    /// The planner was told that there are no more.
+    ended: bool,
+    /// Segments that are planned but perhaps not stored.
+    pending: Vec<Segment>,
+    /// The packets show that the film must not be cut.
+    unsplittable: Option<Unsplittable>,
+    /// Where the facts came from: the attempt told them, or an earlier one did and the server has been
+    /// started since. Then nobody knows how many packets the worker believes to have delivered.
+    told: Told,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Here,
+    Earlier,
+}
+
+impl Planning {
+    /// Forgets what has been stored, and analyses that no longer run.
+    pub(crate) fn committed(&mut self, pool: &Pool) {
+        self.analyses.retain(|attempt, analysis| {
+            analysis.pending.clear();
+            pool.task(attempt.task)
+                .and_then(|task| task.attempt(attempt.number))
+                .is_some_and(|attempt| attempt.state == AttemptState::Running)
+        });
+    }
+
+    /// Takes a report: renews the lease and, for an analysis, carries the plan on.
+    pub(crate) fn report(
+        &mut self,
+        draft: &mut Draft<'_>,
+        report: &Report,
+    ) -> Result<(Directive, Option<AnalysisAnswer>), Refusal> {
+        let answer = draft.decide(&Command::ReportStatus {
+            worker: report.worker,
+            attempt: report.attempt,
+            frames: report.frames,
+            speed_millifps: report.speed_millifps,
+        })?;
+        if answer != Answer::Directive(Directive::Continue) || !is_analysis(draft, report.attempt) {
+            let directive =
+                if let Answer::Directive(directive) = answer { directive } else { Directive::Continue };
+            return Ok((directive, None));
+        }
+        match self.advance(draft, report.attempt, &report.seen) {
+            Ok(()) => Ok((Directive::Continue, Some(self.analysis_answer(draft, report.attempt)))),
+            Err(Stop::Failed(failure)) => {
+                fail(draft, report.worker, report.attempt, failure)?;
+                Ok((Directive::Stop, None))
+            }
+            // The answer says how many packets have arrived: the worker goes on from there.
+            Err(Stop::Refused(Refusal::PacketsMissing { .. } | Refusal::FactsMissing)) => {
+                Ok((Directive::Continue, Some(self.analysis_answer(draft, report.attempt))))
+            }
+            Err(Stop::Refused(refusal)) => Err(refusal),
+        }
+    }
+
+    /// Ends an analysis: the rest of the plan, then the attempt's success.
+    pub(crate) fn finish(
+        &mut self,
+        draft: &mut Draft<'_>,
+        finish: &Finish,
+    ) -> Result<Answer, Refusal> {
+        let Finish { worker, attempt, observed, seen } = finish;
+        let command =
+            Command::FinishTask { worker: *worker, attempt: *attempt, observed: observed.clone() };
+        if !is_running(&draft.pool, *attempt) {
+            // It has succeeded already, or is stale: the rules know.
+            return Ok(draft.decide(&command)?);
+        }
+        let result = self.advance(draft, *attempt, seen).and_then(|()| self.end(draft, *attempt));
+        match result {
+            Ok(()) => Ok(draft.decide(&command)?),
+            Err(Stop::Failed(failure)) => fail(draft, *worker, *attempt, failure),
+            Err(Stop::Refused(refusal)) => Err(refusal),
+        }
+    }
+
+    fn advance(
+        &mut self,
+        draft: &mut Draft<'_>,
+        attempt: AttemptId,
+        seen: &Seen,
+    ) -> Result<(), Stop> {
+        self.open(draft, attempt, seen.facts.as_ref())?;
+        let Some(analysis) = self.analyses.get_mut(&attempt) else { return Ok(()) };
+        analysis.start_plan(draft, attempt)?;
+        let taken = match &seen.packets {
+            Some((first, packets)) => analysis.take(*first, packets),
+            None => Ok(()),
+        };
+        analysis.extend_plan(draft, attempt)?;
+        taken
+    }
+
+    /// Makes the planner when facts come, or from stored facts when the server was started in between.
+    fn open(
+        &mut self,
+        draft: &Draft<'_>,
+        attempt: AttemptId,
+        told: Option<&SourceFacts>,
+    ) -> Result<(), Stop> {
+        let job = job_of(&draft.pool, attempt)?;
+        if let Some(analysis) = self.analyses.get(&attempt) {
+            return match told {
+                Some(facts) if *facts != analysis.facts => Err(Stop::Failed(changed(
+                    "the analysis told other facts of the source than before".to_owned(),
+                ))),
+                _ => Ok(()),
+            };
+        }
+        let (facts, told) = match (told, &job.facts) {
+            (Some(facts), _) => (facts.clone(), Told::Here),
+            (None, Some(facts)) => (facts.as_ref().clone(), Told::Earlier),
+            (None, None) => return Ok(()),
+        };
+        let planner = Planner::new(&job.spec, &facts).map_err(|error| {
+            Stop::Failed(Failure {
+                kind: FailureKind::Task,
+                reason: REASON_PLAN_IMPOSSIBLE.to_owned(),
+                message: error.to_string(),
+                log_tail: String::new(),
+            })
+        })?;
+        let analysis = Analysis {
+            planner,
+            facts,
+            received: 0,
+            ended: false,
+            pending: Vec::new(),
+            unsplittable: None,
+            told,
+        };
+        self.analyses.insert(attempt, analysis);
+        Ok(())
+    }
+
+    fn end(&mut self, draft: &mut Draft<'_>, attempt: AttemptId) -> Result<(), Stop> {
+        let Some(analysis) = self.analyses.get_mut(&attempt) else {
+            return Err(Stop::Refused(Refusal::FactsMissing));
+        };
+        let wants = analysis.wants_packets(job_of(&draft.pool, attempt)?);
+        if wants && analysis.told == Told::Earlier && analysis.received == 0 {
+            return Err(Stop::Refused(Refusal::PacketsMissing { received: 0 }));
+        }
+        if !analysis.ended {
+            analysis.ended = true;
+            match analysis.planner.finish() {
+                Ok(rest) => analysis.pending.extend(rest),
+                Err(reason) => analysis.unsplittable = Some(reason),
+            }
+        }
+        analysis.extend_plan(draft, attempt)
+    }
+
+    fn analysis_answer(&self, draft: &Draft<'_>, attempt: AttemptId) -> AnalysisAnswer {
+        let job = job_of(&draft.pool, attempt).ok();
+        match (self.analyses.get(&attempt), job) {
+            (Some(analysis), Some(job)) => AnalysisAnswer {
+                film_stream: analysis
+                    .planner
+                    .header()
+                    .film
+                    .as_ref()
+                    .map(|film| film.stream)
+                    .filter(|_| analysis.wants_packets(job)),
+                packets_received: analysis.received,
+            },
+            _ => AnalysisAnswer { film_stream: None, packets_received: 0 },
+        }
+    }
+}
+
+impl Analysis {
+    fn wants_packets(&self, job: &Job) -> bool {
+        self.planner.wants_packets() && self.unsplittable.is_none() && job.split_abandoned.is_none()
+    }
+
+    fn start_plan(&self, draft: &mut Draft<'_>, attempt: AttemptId) -> Result<(), Stop> {
+        if job_of(&draft.pool, attempt)?.header.is_some() && self.received > 0 {
+            return Ok(());
+        }
+        let command = Command::StartPlan {
+            attempt,
+            facts: Box::new(self.facts.clone()),
+            header: self.planner.header().clone(),
+        };
+        draft.decide(&command).map(drop).map_err(told_otherwise)
+    }
+
+    /// Hands the packets that are new to the planner.
+    fn take(&mut self, first: u64, packets: &[Packet]) -> Result<(), Stop> {
+        if first > self.received {
+            return Err(Stop::Refused(Refusal::PacketsMissing { received: self.received }));
+        }
+        let known = usize::try_from(self.received - first).unwrap_or(usize::MAX);
+        let Some(fresh) = packets.get(known..) else { return Ok(()) };
+        self.received += fresh.len() as u64;
+        if self.unsplittable.is_some() || self.ended {
+            return Ok(());
+        }
+        match self.planner.push(fresh) {
+            Ok(segments) => self.pending.extend(segments),
+            Err(reason) => self.unsplittable = Some(reason),
+        }
+        Ok(())
+    }
+
+    /// Says everything of the plan that may not be stored yet.
+    fn extend_plan(&self, draft: &mut Draft<'_>, attempt: AttemptId) -> Result<(), Stop> {
+        let job = job_of(&draft.pool, attempt)?.id;
+        if let Some(Unsplittable { reason }) = &self.unsplittable {
+            let command = Command::AbandonSplit { job, reason: reason.clone() };
+            return draft.decide(&command).map(drop).map_err(told_otherwise);
+        }
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let command = Command::ExtendPlan { attempt, segments: self.pending.clone() };
+        draft.decide(&command).map(drop).map_err(told_otherwise)
+    }
+}
+
+/// Why an analysis does not go on.
+enum Stop {
+    Failed(Failure),
+    Refused(Refusal),
+}
+
+impl From<Rejection> for Stop {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(Refusal::Rejected(rejection))
+    }
+}
+
+fn told_otherwise(rejection: Rejection) -> Stop {
+    match rejection {
+        Rejection::PlanChanged { .. } => Stop::Failed(changed(rejection.to_string())),
+        Rejection::UnknownJob(_)
+        | Rejection::UnknownTask(_)
+        | Rejection::UnknownWorker(_)
+        | Rejection::StaleAttempt { .. }
+        | Rejection::NoOutput(_)
+        | Rejection::WrongState { .. } => Stop::from(rejection),
+    }
+}
+
+fn changed(message: String) -> Failure {
+    Failure {
+        kind: FailureKind::Task,
+        reason: REASON_SOURCE_CHANGED.to_owned(),
+        message,
+        log_tail: String::new(),
+    }
+}
+
+fn fail(
+    draft: &mut Draft<'_>,
+    worker: WorkerId,
+    attempt: AttemptId,
+    failure: Failure,
+) -> Result<Answer, Refusal> {
+    Ok(draft.decide(&Command::FailTask { worker, attempt, failure })?)
+}
+
+fn job_of(pool: &Pool, attempt: AttemptId) -> Result<&Job, Rejection> {
+    let task = pool.task(attempt.task).ok_or(Rejection::UnknownTask(attempt.task))?;
+    pool.job(task.job).ok_or(Rejection::UnknownJob(task.job))
+}
+
+fn is_analysis(draft: &Draft<'_>, attempt: AttemptId) -> bool {
+    draft.pool.task(attempt.task).is_some_and(|task| task.kind == TaskKind::Analysis)
+}
+
+fn is_running(pool: &Pool, attempt: AttemptId) -> bool {
+    pool.task(attempt.task)
+        .and_then(|task| task.attempt(attempt.number))
+        .is_some_and(|attempt| attempt.state == AttemptState::Running)
+}

@@ -1,0 +1,153 @@
+//! Users and misfortune: what comes from outside the protocol.
+
+use segenc_core::ids::JobId;
+use segenc_core::pool::command::{Answer, Command};
+use segenc_core::pool::job::JobState;
+use segenc_core::pool::worker::WorkerState;
+use segenc_core::time::Millis;
+
+use super::{Farm, RETRY_MILLIS};
+use crate::agenda::{Local, Occurrence};
+use crate::scenario::Mishap;
+
+/// A user whose server is down tries again after this time.
+const AGAIN_MILLIS: Millis = 1_000;
+
+impl Farm<'_> {
+    pub(super) fn submit(&mut self, number: usize) -> Result<(), String> {
+        let Some(wish) = self.scenario.jobs.get(number) else { return Ok(()) };
+        match self.ask(&Command::CreateJob(Box::new(wish.job.clone())))? {
+            None => self.agenda.plan(AGAIN_MILLIS, Occurrence::Submit(number)),
+            Some(Ok(Answer::Job(job))) => {
+                if let Some(slot) = self.jobs.get_mut(number) {
+                    *slot = Some(job);
+                }
+            }
+            Some(other) => return Err(format!("a job could not be made: {other:?}")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn mishap(&mut self, mishap: Mishap) -> Result<(), String> {
+        if self.quiet {
+            return Ok(());
+        }
+        match mishap {
+            Mishap::Kill(machine, back) => self.kill(machine, back),
+            Mishap::Forget(machine, back) => {
+                if let Some(host) = self.hosts.get_mut(machine) {
+                    host.worker = None;
+                }
+                self.kill(machine, back);
+            }
+            Mishap::SignOff(machine, back) => {
+                self.of_worker(machine, Command::SignOff)?;
+                self.kill(machine, back);
+            }
+            Mishap::Freeze(machine, time) => {
+                let until = self.agenda.now + time;
+                if let Some(host) = self.hosts.get_mut(machine) {
+                    host.frozen_until = host.frozen_until.max(until);
+                }
+            }
+            Mishap::Server(time) => {
+                let now = self.agenda.now;
+                self.server.restart(now, now + time)?;
+            }
+            Mishap::Pause(job) => self.of_job(job, Command::PauseJob)?,
+            Mishap::Resume(job) => self.of_job(job, Command::ResumeJob)?,
+            Mishap::Cancel(job) => self.of_job(job, Command::CancelJob)?,
+            Mishap::Abandon(job) => {
+                let reason = "it turned out to be unsafe".to_owned();
+                self.of_job(job, |job| Command::AbandonSplit { job, reason })?;
+            }
+            Mishap::Drain(machine) => self.of_worker(machine, Command::DrainWorker)?,
+            Mishap::Release(machine) => self.of_worker(machine, Command::ReleaseWorker)?,
+            Mishap::Remove(machine) => self.of_worker(machine, Command::RemoveWorker)?,
+        }
+        Ok(())
+    }
+
+    fn kill(&mut self, machine: usize, back: Millis) {
+        let Some(host) = self.hosts.get_mut(machine) else { return };
+        host.die();
+        let process = host.process;
+        self.agenda.plan(back, Occurrence::Machine(machine, process, Local::Start));
+    }
+
+    fn of_worker(
+        &mut self,
+        machine: usize,
+        command: impl FnOnce(segenc_core::ids::WorkerId) -> Command,
+    ) -> Result<(), String> {
+        if let Some(worker) = self.hosts.get(machine).and_then(|host| host.worker) {
+            self.ask(&command(worker))?;
+        }
+        Ok(())
+    }
+
+    fn of_job(
+        &mut self,
+        number: usize,
+        command: impl FnOnce(JobId) -> Command,
+    ) -> Result<(), String> {
+        if let Some(job) = self.jobs.get(number).copied().flatten() {
+            self.ask(&command(job))?;
+        }
+        Ok(())
+    }
+
+    /// Nothing goes wrong from now on; what was put aside is put back.
+    pub(super) fn quiet(&mut self) -> Result<(), String> {
+        self.quiet = true;
+        for machine in 0..self.hosts.len() {
+            self.kill_if_gone(machine);
+            if let Some(host) = self.hosts.get_mut(machine) {
+                host.frozen_until = host.frozen_until.min(self.agenda.now);
+            }
+        }
+        self.agenda.plan(0, Occurrence::Retry);
+        Ok(())
+    }
+
+    /// What is down is started at once.
+    fn kill_if_gone(&mut self, machine: usize) {
+        if self.hosts.get(machine).is_some_and(|host| !host.alive) {
+            self.kill(machine, 0);
+        }
+    }
+
+    /// Users put back what was taken out, and have failed jobs taken up again.
+    pub(super) fn retry(&mut self) -> Result<(), String> {
+        self.agenda.plan(RETRY_MILLIS, Occurrence::Retry);
+        let out: Vec<_> = self
+            .hosts
+            .iter()
+            .filter_map(|host| self.server.pool.worker(host.worker?))
+            .filter(|worker| match worker.state {
+                WorkerState::Draining | WorkerState::TakenOut { .. } => true,
+                WorkerState::Active | WorkerState::SignedOff => false,
+            })
+            .map(|worker| worker.id)
+            .collect();
+        for worker in out {
+            self.ask(&Command::ResumeWorker(worker))?;
+        }
+        let mut commands = Vec::new();
+        for job in self.server.pool.jobs() {
+            match job.state {
+                JobState::Paused => commands.push(Command::ResumeJob(job.id)),
+                JobState::Failed => commands.push(Command::RetryJob(job.id)),
+                JobState::Analyzing
+                | JobState::Transcoding
+                | JobState::Merging
+                | JobState::Completed
+                | JobState::Canceled => {}
+            }
+        }
+        for command in commands {
+            self.ask(&command)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! A second opinion: what may happen, told from the events and answers alone, with a book-keeping that
+//! shares nothing with the pool's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use segenc_core::ids::{AttemptId, JobId, TaskId, WorkerId};
+use segenc_core::pool::Pool;
+use segenc_core::pool::command::{Answer, Command, Directive};
+use segenc_core::pool::event::{Event, Happening};
+use segenc_core::pool::limits::LEASE_MILLIS;
+use segenc_core::pool::task::{TaskKind, TaskState};
+use segenc_core::time::Millis;
+
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    /// Attempts that were handed out and have not ended: whose, and when last spoken of.
+    current: BTreeMap<AttemptId, Current>,
+    /// The newest attempt of each task.
+    newest: BTreeMap<TaskId, u32>,
+    /// Accepted results.
+    accepted: BTreeMap<TaskId, AttemptId>,
+    /// Attempts whose bytes are stored.
+    delivered: BTreeSet<AttemptId>,
+    /// Attempts whose result was looked at and found wrong.
+    judged: BTreeSet<AttemptId>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Current {
+    worker: WorkerId,
+    heard_at: Millis,
+}
+
+impl Witness {
+    /// An event was applied.
+    pub(crate) fn saw(
+        &mut self,
+        pool: &Pool,
+        command: &Command,
+        event: &Event,
+    ) -> Result<(), String> {
+        match &event.what {
+            Happening::AttemptStarted { attempt, worker } => {
+                self.started(event.at, *attempt, *worker)
+            }
+            Happening::OutputStored { attempt, .. } => {
+                self.delivered.insert(*attempt);
+                self.is_current(*attempt, "stored an output")
+            }
+            Happening::AttemptSucceeded { attempt, .. } => self.succeeded(pool, command, *attempt),
+            Happening::AttemptFailed { attempt, .. } => {
+                self.judged.insert(*attempt);
+                self.is_current(*attempt, "failed")?;
+                self.current.remove(attempt);
+                Ok(())
+            }
+            Happening::AttemptExpired { attempt } => self.expired(command, event.at, *attempt),
+            Happening::AttemptCanceled { attempt } => {
+                self.is_current(*attempt, "was canceled")?;
+                self.current.remove(attempt);
+                Ok(())
+            }
+            Happening::JobCompleted { job } => self.completed(pool, *job),
+            Happening::JobCreated { .. }
+            | Happening::PlanStarted { .. }
+            | Happening::SegmentsPlanned { .. }
+            | Happening::PlanCompleted { .. }
+            | Happening::SplitAbandoned { .. }
+            | Happening::SegmentRunUpLengthened { .. }
+            | Happening::TaskFailed { .. }
+            | Happening::MergeReady { .. }
+            | Happening::JobFailed { .. }
+            | Happening::JobCanceled { .. }
+            | Happening::JobPaused { .. }
+            | Happening::JobResumed { .. }
+            | Happening::JobRetried { .. }
+            | Happening::JobDeleted { .. }
+            | Happening::WorkerRegistered { .. }
+            | Happening::WorkerChanged { .. }
+            | Happening::WorkerRemoved { .. } => Ok(()),
+        }
+    }
+
+    fn is_current(&self, attempt: AttemptId, what: &str) -> Result<(), String> {
+        if self.current.contains_key(&attempt) {
+            return Ok(());
+        }
+        Err(format!("attempt {attempt} {what} although it had ended"))
+    }
+
+    fn started(&mut self, at: Millis, id: AttemptId, worker: WorkerId) -> Result<(), String> {
+        // An abandoned split takes a new task; nothing that is done is ever done again.
+        if self.accepted.contains_key(&id.task) {
+            return Err(format!("task {} is done, but was handed out again", id.task));
+        }
+        let newest = self.newest.entry(id.task).or_default();
+        if id.number.0 <= *newest {
+            return Err(format!("attempt {id} does not follow attempt {newest}"));
+        }
+        *newest = id.number.0;
+        self.current.insert(id, Current { worker, heard_at: at });
+        Ok(())
+    }
+
+    fn succeeded(&mut self, pool: &Pool, command: &Command, id: AttemptId) -> Result<(), String> {
+        let Some(current) = self.current.remove(&id) else {
+            return Err(format!("the stale attempt {id} was accepted"));
+        };
+        match command {
+            Command::FinishTask { worker, attempt, .. }
+                if *worker == current.worker && *attempt == id => {}
+            _ => return Err(format!("attempt {id} was accepted without its worker's word")),
+        }
+        if let Some(earlier) = self.accepted.insert(id.task, id) {
+            return Err(format!("task {} has two results: {earlier} and {id}", id.task));
+        }
+        let task = pool.task(id.task).ok_or_else(|| format!("task {} is lost", id.task))?;
+        if task.kind != TaskKind::Analysis && !self.delivered.contains(&id) {
+            return Err(format!("attempt {id} was accepted without its output"));
+        }
+        if task.state != TaskState::Done {
+            return Err(format!("attempt {id} was accepted, but its task is not done"));
+        }
+        Ok(())
+    }
+
+    fn expired(&mut self, command: &Command, at: Millis, id: AttemptId) -> Result<(), String> {
+        let Some(current) = self.current.remove(&id) else {
+            return Err(format!("attempt {id} expired although it had ended"));
+        };
+        match command {
+            Command::Tick if current.heard_at + LEASE_MILLIS > at => {
+                Err(format!("attempt {id} expired within its lease"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn completed(&self, pool: &Pool, id: JobId) -> Result<(), String> {
+        let job = pool.job(id).ok_or_else(|| format!("job {id} is lost"))?;
+        let done = |kind: TaskKind| {
+            pool.tasks_of(id).any(|task| task.kind == kind && self.accepted.contains_key(&task.id))
+        };
+        let film = if job.is_split() {
+            job.segments.iter().all(|segment| done(TaskKind::Segment(segment.index)))
+        } else {
+            done(TaskKind::Whole)
+        };
+        if film && done(TaskKind::Merge) && done(TaskKind::Analysis) {
+            return Ok(());
+        }
+        Err(format!("job {id} is completed, but a part of it was never made"))
+    }
+
+    /// A command was answered.
+    pub(crate) fn heard(
+        &mut self,
+        pool: &Pool,
+        now: Millis,
+        command: &Command,
+        answer: &Answer,
+    ) -> Result<(), String> {
+        match (command, answer) {
+            (Command::RequestTask(worker), Answer::Assigned(Some(attempt))) => {
+                match self.current.get_mut(attempt) {
+                    Some(current) if current.worker == *worker => current.heard_at = now,
+                    _ => return Err(format!("attempt {attempt} was handed to the wrong worker")),
+                }
+            }
+            (Command::ReportStatus { worker, attempt, .. }, Answer::Directive(directive)) => {
+                let current = self.current.get_mut(attempt);
+                match (current, directive) {
+                    (Some(current), Directive::Continue) if current.worker == *worker => {
+                        current.heard_at = now;
+                    }
+                    (None, Directive::Stop) => {}
+                    _ => return Err(format!("attempt {attempt} was told the wrong thing")),
+                }
+            }
+            (
+                Command::StartPlan { attempt, .. }
+                | Command::ExtendPlan { attempt, .. }
+                | Command::StoreOutput { attempt, .. },
+                _,
+            ) => {
+                if let Some(current) = self.current.get_mut(attempt) {
+                    current.heard_at = now;
+                }
+            }
+            (Command::FinishTask { attempt, .. }, _) => {
+                let accepted = self.accepted.get(&attempt.task) == Some(attempt);
+                if !accepted && !self.judged.contains(attempt) {
+                    return Err(format!("attempt {attempt} was told it is done, but it is not"));
+                }
+            }
+            (Command::Tick, _) => return self.no_dead_lease(pool, now),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn no_dead_lease(&self, pool: &Pool, now: Millis) -> Result<(), String> {
+        for (id, current) in &self.current {
+            if current.heard_at + LEASE_MILLIS <= now {
+                return Err(format!("attempt {id} is silent for too long, but keeps its lease"));
+            }
+        }
+        let running = pool.running().count();
+        if running != self.current.len() {
+            return Err(format!("{running} attempts run, but {} should", self.current.len()));
+        }
+        Ok(())
+    }
+
+    /// The server was restarted and is back at `at`: nobody knows who spoke when.
+    pub(crate) fn restarted(&mut self, at: Millis) {
+        for current in self.current.values_mut() {
+            current.heard_at = at;
+        }
+    }
+}

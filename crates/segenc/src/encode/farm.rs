@@ -1,0 +1,117 @@
+//! A job on a farm: the source is seen by the server or sent to it, the output is fetched.
+//!
+//! The job belongs to the server: a command that ends here leaves it going on there.
+
+use segenc_proto::rest::{JobView, SourceSpec};
+
+use super::{Wish, ending, heading};
+use crate::api::{Api, ApiError};
+use crate::follow;
+use crate::halt::{Exit, Halt};
+use crate::interrupt::Interrupts;
+use crate::places;
+use crate::progress::Progress;
+use crate::quantities::{bytes, percent};
+use crate::terminal;
+use crate::upload::Upload;
+
+/// Runs the job to its end, or leaves it to the farm.
+pub(crate) async fn run(wish: &Wish, interrupts: &Interrupts) -> anyhow::Result<()> {
+    let api = places::api(&wish.flags.connection)?;
+    // Who is not let in should hear it before anything else.
+    let _: segenc_proto::rest::ServerView = api.get("/api/server").await?;
+    tell_of_source(wish).await?;
+    let job = tokio::select! {
+        job = create(wish, &api) => job?,
+        () = interrupts.at_least(1) => {
+            return Err(Halt::new(Exit::Interrupted, "stopped before a job was made").into());
+        }
+    };
+    if !wish.voice.quiet && !wish.voice.json {
+        terminal::say(&format!("job {} on {}", job.id, api.address()));
+    }
+    tokio::select! {
+        outcome = work(wish, &api, job.id) => outcome,
+        () = interrupts.at_least(1) => Err(Halt::new(
+            Exit::Interrupted,
+            format!("left; the job goes on: segenc jobs wait {}", job.id),
+        ).into()),
+    }
+}
+
+/// A look into the source where ffmpeg is at hand; the farm's workers look again anyway.
+async fn tell_of_source(wish: &Wish) -> anyhow::Result<()> {
+    match heading::tools().await {
+        Ok(tools) => {
+            let facts = heading::facts(&tools, &wish.source).await?;
+            Ok(heading::tell(wish, &facts)?)
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+async fn create(wish: &Wish, api: &Api) -> anyhow::Result<JobView> {
+    if let Some(source) = wish.by_path() {
+        match api.post("/api/jobs", &wish.body(source)).await {
+            Ok(job) => return Ok(job),
+            Err(error) if wants_upload(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let upload = Upload::create(api, &wish.source, wish.mark.size).await?;
+    if let Err(error) = send(wish, api, &upload).await {
+        // The server sweeps what nobody finishes; taking it back is only tidy.
+        let _ = upload.discard(api).await;
+        return Err(error);
+    }
+    let source = SourceSpec { path: None, upload: Some(upload.id().to_owned()), fingerprint: None };
+    Ok(api.post("/api/jobs", &wish.body(source)).await?)
+}
+
+fn wants_upload(error: &ApiError) -> bool {
+    error.is("source-not-visible") || error.is("path-not-allowed")
+}
+
+async fn send(wish: &Wish, api: &Api, upload: &Upload) -> anyhow::Result<()> {
+    let size = wish.mark.size;
+    let speaks = !wish.voice.quiet && !wish.voice.json;
+    let bar = (speaks && terminal::is_interactive()).then(terminal::bar);
+    if speaks {
+        terminal::say(&format!("sending {} to the server", bytes(size)));
+    }
+    if let Some(bar) = &bar {
+        bar.set_length(size);
+    }
+    let mut told = 0;
+    let sent = upload
+        .send(api, &wish.source, size, |sent| {
+            let now = percent(sent, size);
+            if let Some(bar) = &bar {
+                bar.set_position(sent);
+            } else if wish.voice.json {
+                let line = serde_json::json!({ "event": "upload", "sent": sent, "size": size });
+                terminal::result(&line.to_string());
+            } else if speaks && now >= told + 10 {
+                terminal::say(&format!("sent {now} %"));
+                told = now;
+            }
+        })
+        .await;
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    sent
+}
+
+async fn work(wish: &Wish, api: &Api, id: u64) -> anyhow::Result<()> {
+    let mut progress = Progress::new(wish.voice);
+    let followed = follow::until_final(api, id, |job| progress.show(job)).await;
+    progress.end();
+    let job = followed?;
+    if job.state == "completed" {
+        return ending::deliver(wish, api, &job).await.map_err(|error| {
+            error.context(format!("job {id} is completed on the server, but fetching its output failed"))
+        });
+    }
+    Err(ending::not_completed(&job, &format!("`segenc jobs logs {id}` tells more")).into())
+}

@@ -1,0 +1,104 @@
+//! `segenc encode`: checks what can be checked at once, then the same job here or on a farm.
+//!
+//! Owns the order of things; how a job is run belongs to [`local`] and [`farm`].
+
+mod ending;
+mod farm;
+mod heading;
+mod local;
+mod state;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use segenc_core::spec::JobSpec;
+use segenc_proto::rest::{CreateJob, OutputSpec, SourceSpec};
+
+use crate::arguments::{Encode, Voice};
+use crate::fingerprint::SourceMark;
+use crate::halt::Halt;
+use crate::output_file::{OutputFile, Replace};
+use crate::wiring::own_spec;
+use crate::{interrupt, places};
+
+/// What is wished, checked.
+#[derive(Debug)]
+struct Wish {
+    /// The source without symbolic links.
+    source: PathBuf,
+    mark: SourceMark,
+    output: OutputFile,
+    spec: JobSpec,
+    flags: Encode,
+    voice: Voice,
+    began: Instant,
+}
+
+/// Runs the command.
+pub(crate) async fn run(flags: Encode, voice: Voice) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let interrupts = interrupt::Interrupts::listen();
+    let (source, mark) = look_at_source(&flags.input)?;
+    let replace = if flags.overwrite { Replace::WhenVerified } else { Replace::Never };
+    let output = OutputFile::check(&flags.output, &source, replace)?;
+    let spec = own_spec(&flags.options, None, flags.output.to_str().or(Some("unnamed")))?;
+    let on_farm = flags.connection.server.is_some();
+    let wish = Wish { source, mark, output, spec, flags, voice, began };
+    if on_farm { farm::run(&wish, &interrupts).await } else { local::run(&wish, &interrupts).await }
+}
+
+impl Wish {
+    /// The body that makes the job.
+    fn body(&self, source: SourceSpec) -> CreateJob {
+        CreateJob {
+            source,
+            output: OutputSpec {
+                path: None,
+                container: Some(self.spec.container.clone()),
+                overwrite: false,
+            },
+            args: self.flags.options.clone(),
+            priority: 0,
+            name: Some(places::name_of(&self.source)),
+            verify: Some(self.flags.verify.word().to_owned()),
+            segment_seconds: self.flags.segment_seconds,
+        }
+    }
+
+    /// The source as a server that may see it is asked for it.
+    fn by_path(&self) -> Option<SourceSpec> {
+        Some(SourceSpec {
+            path: Some(self.source.to_str()?.to_owned()),
+            upload: None,
+            fingerprint: Some(self.mark.for_server()),
+        })
+    }
+}
+
+fn look_at_source(given: &Path) -> Result<(PathBuf, SourceMark), Halt> {
+    let shown = given.display();
+    let metadata = fs::metadata(given).map_err(|error| {
+        let reason = if error.kind() == std::io::ErrorKind::NotFound {
+            "source-missing"
+        } else {
+            "source-unreadable"
+        };
+        Halt::usage(format!("INPUT {shown} cannot be opened: {error}")).reason(reason)
+    })?;
+    if !metadata.is_file() {
+        let what = if metadata.is_dir() { "a folder" } else { "no ordinary file" };
+        return Err(Halt::usage(format!("INPUT {shown} is {what}"))
+            .reason("source-unreadable")
+            .hint("name a video file"));
+    }
+    if metadata.len() == 0 {
+        return Err(Halt::failed(format!("INPUT {shown} is empty")).reason("source-empty"));
+    }
+    let unreadable = |error: std::io::Error| {
+        Halt::usage(format!("INPUT {shown} cannot be read: {error}")).reason("source-unreadable")
+    };
+    let path = fs::canonicalize(given).map_err(unreadable)?;
+    let mark = SourceMark::of(&path).map_err(unreadable)?;
+    Ok((path, mark))
+}

@@ -1,0 +1,187 @@
+//! The folder that makes a local job resumable: one per source and output, locked while it is used.
+//!
+//! Owns only the wish and the lock; the job itself is in the server's folder inside.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Wish;
+use crate::fingerprint::{SourceMark, hex};
+use crate::halt::Halt;
+use crate::places;
+
+/// A folder that a finishing run deletes just while we open it is made again; twice in a row is a fault.
+const OPEN_TRIES_MAX: usize = 20;
+
+/// The state of one local job.
+#[derive(Debug)]
+pub(crate) struct State {
+    folder: PathBuf,
+    /// Held open: the lock ends with it.
+    _lock: File,
+}
+
+/// What the folder was made for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    source: SourceMark,
+    args: Vec<String>,
+    container: String,
+    verify: String,
+    segment_seconds: Option<u32>,
+}
+
+impl State {
+    /// Opens the folder for this wish. What is there of another wish (the source or the options have
+    /// changed) is deleted, and the reason given back.
+    pub(crate) fn open(wish: &Wish) -> anyhow::Result<(Self, Option<&'static str>)> {
+        let folder = places::data_folder()?.join("encode").join(key(&wish.source, wish.output.path()));
+        let lock = lock(&folder)?;
+        let state = Self { folder, _lock: lock };
+        let wanted = Record::of(wish);
+        let stale = match state.recorded() {
+            Some(found) if found == wanted => None,
+            Some(found) if found.source != wanted.source => Some("the source has changed"),
+            Some(_) => Some("the options are others than last time"),
+            // Nothing to resume, or nothing that can be trusted.
+            None => Some(""),
+        };
+        if stale.is_some() {
+            state.clear()?;
+            let text = serde_json::to_string_pretty(&wanted).context("writing down the wish failed")?;
+            let path = state.record_file();
+            fs::write(&path, text).with_context(|| format!("writing {} failed", path.display()))?;
+        }
+        Ok((state, stale.filter(|reason| !reason.is_empty())))
+    }
+
+    /// The embedded server's folder.
+    pub(crate) fn server_folder(&self) -> PathBuf {
+        self.folder.join("server")
+    }
+
+    /// The embedded worker's folder for files that are being made.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.folder.join("scratch")
+    }
+
+    /// The embedded worker's identity.
+    pub(crate) fn identity(&self) -> PathBuf {
+        self.folder.join("worker")
+    }
+
+    /// The job is done: nothing of it is needed any more.
+    pub(crate) fn delete(self) -> io::Result<()> {
+        fs::remove_dir_all(&self.folder)
+    }
+
+    fn record_file(&self) -> PathBuf {
+        self.folder.join("wish.json")
+    }
+
+    fn recorded(&self) -> Option<Record> {
+        serde_json::from_slice(&fs::read(self.record_file()).ok()?).ok()
+    }
+
+    fn clear(&self) -> anyhow::Result<()> {
+        for path in [self.server_folder(), self.scratch()] {
+            match fs::remove_dir_all(&path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    return Err(error).with_context(|| format!("deleting {} failed", path.display()));
+                }
+            }
+        }
+        for path in [self.record_file(), self.identity()] {
+            match fs::remove_file(&path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    return Err(error).with_context(|| format!("deleting {} failed", path.display()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Record {
+    fn of(wish: &Wish) -> Self {
+        Self {
+            source: wish.mark.clone(),
+            args: wish.flags.options.clone(),
+            container: wish.spec.container.clone(),
+            verify: wish.flags.verify.word().to_owned(),
+            segment_seconds: wish.flags.segment_seconds,
+        }
+    }
+}
+
+fn key(source: &Path, output: &Path) -> String {
+    let mut digest = Sha256::new();
+    digest.update(source.as_os_str().as_encoded_bytes());
+    digest.update([0]);
+    digest.update(output.as_os_str().as_encoded_bytes());
+    hex(&digest.finalize()[..8])
+}
+
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join("lock");
+    for _ in 0..OPEN_TRIES_MAX {
+        fs::create_dir_all(folder).map_err(|error| {
+            Halt::failed(format!("making the folder {} failed: {error}", folder.display()))
+                .hint("SEGENC_DATA_DIR names another place for the state of running jobs")
+        })?;
+        let file = match File::options().write(true).create(true).truncate(false).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                return Err(error).with_context(|| format!("opening {} failed", path.display()));
+            }
+        };
+        match file.try_lock() {
+            // A run that has just finished deletes the folder under its lock: then we hold a file that
+            // is no longer there, and try again.
+            Ok(()) if path.exists() => return Ok(file),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Halt::failed("the same job is already running on this machine")
+                    .reason("already-running")
+                    .hint("wait for it, or end the other command first")
+                    .into());
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("locking {} failed", path.display()));
+            }
+        }
+    }
+    Err(anyhow::anyhow!("{} vanishes again and again", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_folder_is_used_by_one_run_at_a_time() {
+        let place = tempfile::tempdir().expect("the test may write");
+        let folder = place.path().join("job");
+        let held = lock(&folder).expect("nobody holds it");
+        assert!(lock(&folder).expect_err("it is held").to_string().contains("already running"));
+        drop(held);
+        lock(&folder).expect("nobody holds it any more");
+    }
+
+    #[test]
+    fn source_and_output_are_not_confused() {
+        let key = |source: &str, output: &str| key(Path::new(source), Path::new(output));
+        assert_ne!(key("/a", "/b"), key("/b", "/a"));
+        assert_ne!(key("/a/b", "/c"), key("/a", "/b/c"));
+    }
+}

@@ -1,0 +1,41 @@
+//! What the inner parts log, and when it is shown.
+//!
+//! People get the program's own words on the terminal; the log is for looking deeper.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::arguments::{Arguments, Command};
+use crate::terminal::LogWriter;
+
+/// Starts the log for this command line. `SEGENC_LOG` overrides everything, in tracing's own syntax.
+pub(crate) fn start(arguments: &Arguments) {
+    let lasting = match arguments.command {
+        Command::Serve(_) | Command::Worker(_) => true,
+        Command::Encode(_)
+        | Command::Jobs(_)
+        | Command::Workers(_)
+        | Command::Plan(_)
+        | Command::Completions { .. }
+        | Command::Man => false,
+    };
+    let voice = arguments.voice;
+    let level = match (voice.quiet, voice.verbose, lasting) {
+        (true, ..) => "error",
+        (false, 0, true) => "warn,segenc=info,segenc_server=info,segenc_worker=info",
+        (false, 0, false) => "off",
+        (false, 1, _) => "warn,segenc=info,segenc_server=info,segenc_worker=info,segenc_media=info",
+        (false, ..) => "info,segenc=debug,segenc_server=debug,segenc_worker=debug,segenc_media=debug",
+    };
+    let filter = std::env::var("SEGENC_LOG").ok().and_then(|text| EnvFilter::try_new(text).ok());
+    let filter = filter.unwrap_or_else(|| EnvFilter::new(level));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(LogWriter::default)
+        .with_ansi(crate::terminal::is_interactive())
+        .with_target(voice.verbose > 0);
+    if voice.json {
+        subscriber.json().init();
+    } else {
+        subscriber.init();
+    }
+}

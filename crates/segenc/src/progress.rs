@@ -1,0 +1,153 @@
+//! How far a job is, shown as a bar, as lines or as JSON.
+//!
+//! Gets views of the job and shows them; asks nobody.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use segenc_proto::rest::JobView;
+
+use crate::arguments::Voice;
+use crate::quantities::{bytes, clock, counted, percent};
+use crate::terminal;
+
+/// Without a terminal a line this often: a log of a night stays readable.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+/// A program that reads JSON is not flooded.
+const JSON_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Shows progress in the form that fits.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    form: Form,
+    last_shown: Option<Instant>,
+    last_state: String,
+    waiting_told: Option<String>,
+}
+
+#[derive(Debug)]
+enum Form {
+    Bar(ProgressBar),
+    Lines,
+    Json,
+    Nothing,
+}
+
+impl Progress {
+    /// The form that this command line asks for.
+    pub(crate) fn new(voice: Voice) -> Self {
+        let form = if voice.json {
+            Form::Json
+        } else if voice.quiet {
+            Form::Nothing
+        } else if terminal::is_interactive() {
+            Form::Bar(styled_bar())
+        } else {
+            Form::Lines
+        };
+        Self { form, last_shown: None, last_state: String::new(), waiting_told: None }
+    }
+
+    /// Shows a job as it is now.
+    pub(crate) fn show(&mut self, job: &JobView) {
+        self.tell_of_waiting(job);
+        match &self.form {
+            Form::Bar(bar) => show_bar(bar, job),
+            Form::Lines => {
+                if self.is_due(job, LINE_INTERVAL) {
+                    terminal::say(&format!("{}: {}", phase(job), summary(job)));
+                }
+            }
+            Form::Json => {
+                if self.is_due(job, JSON_INTERVAL) {
+                    let line = serde_json::json!({ "event": "progress", "job": job });
+                    terminal::result(&line.to_string());
+                }
+            }
+            Form::Nothing => {}
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn end(self) {
+        if let Form::Bar(bar) = self.form {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn is_due(&mut self, job: &JobView, interval: Duration) -> bool {
+        let now = Instant::now();
+        let changed = self.last_state != job.state;
+        let due = changed || self.last_shown.is_none_or(|last| now - last >= interval);
+        if due {
+            self.last_shown = Some(now);
+            self.last_state.clone_from(&job.state);
+        }
+        due
+    }
+
+    fn tell_of_waiting(&mut self, job: &JobView) {
+        let speaks = matches!(self.form, Form::Bar(_) | Form::Lines);
+        if speaks && job.waiting_for != self.waiting_told {
+            if let Some(waiting) = &job.waiting_for {
+                terminal::say(&format!("waiting: {waiting}"));
+            }
+            self.waiting_told.clone_from(&job.waiting_for);
+        }
+    }
+}
+
+fn styled_bar() -> ProgressBar {
+    let bar = terminal::bar();
+    // A template that cannot be read leaves the library's plain bar, which is no reason to stop.
+    if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+fn show_bar(bar: &ProgressBar, job: &JobView) {
+    bar.set_length(job.progress.frames_planned.max(1));
+    bar.set_position(job.progress.frames_done.min(job.progress.frames_planned));
+    bar.set_prefix(phase(job));
+    bar.set_message(summary(job));
+}
+
+/// What is being done, for people.
+fn phase(job: &JobView) -> &'static str {
+    match job.state.as_str() {
+        "analyzing" => "reading and encoding",
+        "transcoding" => "encoding",
+        "merging" => "joining and verifying",
+        "paused" => "paused",
+        "completed" => "done",
+        "failed" => "failed",
+        "canceled" => "canceled",
+        _ => "working",
+    }
+}
+
+fn summary(job: &JobView) -> String {
+    let now = &job.progress;
+    let more = if job.plan_complete { "" } else { "+" };
+    let mut parts = vec![format!(
+        "{} % ({} of {}{more} frames)",
+        percent(now.frames_done, now.frames_planned),
+        now.frames_done,
+        now.frames_planned
+    )];
+    if now.frames_per_second > 0.0 {
+        parts.push(format!("{:.0} fps", now.frames_per_second));
+    }
+    if let Some(speed) = now.times_real_time.filter(|speed| *speed > 0.0) {
+        parts.push(format!("{speed:.1} x real time"));
+    }
+    if let Some(eta) = now.eta_millis {
+        parts.push(format!("eta {}", clock(eta)));
+    }
+    parts.push(bytes(now.bytes_done));
+    parts.push(format!("{} of {}{more} segments", now.segments_done, now.segments_planned));
+    parts.push(counted(u64::from(now.running), "task") + " running");
+    parts.join(", ")
+}

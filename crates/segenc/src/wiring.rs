@@ -1,0 +1,108 @@
+//! Puts the parts together: the option parser into the server, a worker beside it in the same process.
+//!
+//! The built-in worker talks to its server over gRPC and HTTP like any other.
+
+use std::path::PathBuf;
+
+use segenc_core::spec::JobSpec;
+use segenc_proto::connect::JoinString;
+use segenc_server::SpecRefusal;
+use segenc_worker::{Leave, ServerFiles, WorkerConfig, WorkerError};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::halt::Halt;
+
+/// Parses ffmpeg's output options for the server.
+pub(crate) fn parse_spec(
+    args: &[String],
+    container: Option<&str>,
+    output_name: Option<&str>,
+) -> Result<JobSpec, SpecRefusal> {
+    segenc_media::options::parse(args, container, output_name).map_err(|error| SpecRefusal {
+        reason: error.kind.reason().to_owned(),
+        message: error.message,
+        hint: error.hint,
+    })
+}
+
+/// Parses ffmpeg's output options for this command.
+pub(crate) fn own_spec(
+    args: &[String],
+    container: Option<&str>,
+    output_name: Option<&str>,
+) -> Result<JobSpec, Halt> {
+    parse_spec(args, container, output_name).map_err(|refusal| {
+        Halt::usage(refusal.message).reason(refusal.reason).hint_if_any(refusal.hint)
+    })
+}
+
+/// What a worker in this process needs.
+#[derive(Debug)]
+pub(crate) struct WorkerPlace {
+    /// Where it joins.
+    pub(crate) join: JoinString,
+    /// Tasks side by side; as many as fit if absent.
+    pub(crate) slots: Option<u32>,
+    /// Name for people; the host's if absent.
+    pub(crate) name: Option<String>,
+    /// Folder for files that are being made.
+    pub(crate) scratch: PathBuf,
+    /// File with its id and token.
+    pub(crate) identity: PathBuf,
+    /// Whether it opens the server's files directly where it can.
+    pub(crate) server_files: ServerFiles,
+}
+
+/// A worker in this process.
+#[derive(Debug)]
+pub(crate) struct RunningWorker {
+    leave: watch::Sender<Leave>,
+    task: JoinHandle<Result<(), WorkerError>>,
+}
+
+impl RunningWorker {
+    /// Starts it.
+    pub(crate) fn start(place: WorkerPlace) -> Self {
+        let (leave, told) = watch::channel(Leave::Stay);
+        let WorkerPlace { join, slots, name, scratch, identity, server_files } = place;
+        let config = WorkerConfig { join, name, slots, scratch, identity, server_files };
+        Self { leave, task: tokio::spawn(segenc_worker::run(config, told)) }
+    }
+
+    /// Tells it to leave.
+    pub(crate) fn tell(&self, leave: Leave) {
+        // A worker that has ended already needs not be told.
+        let _ = self.leave.send(leave);
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&mut self) -> anyhow::Result<()> {
+        match (&mut self.task).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(worker_failed(error)),
+            Err(error) => Err(anyhow::anyhow!("the worker ended by a fault of the program: {error}")),
+        }
+    }
+}
+
+/// The hint that belongs to a worker's end.
+fn worker_failed(error: WorkerError) -> anyhow::Error {
+    let text = error.to_string();
+    let halt = match &error {
+        WorkerError::Tools(_) => Halt::failed(text)
+            .reason("ffmpeg-missing")
+            .hint("install ffmpeg 5.1 or later (on Debian and Ubuntu: apt install ffmpeg)"),
+        WorkerError::JoinRefused { .. } => Halt::new(crate::halt::Exit::Unauthorised, text)
+            .hint("get the join string anew from the server: `segenc serve` prints it, DATA_DIR/join holds it"),
+        WorkerError::Scratch { .. } => {
+            return anyhow::Error::new(error).context("starting the worker failed");
+        }
+        WorkerError::Refused { .. }
+        | WorkerError::OtherCertificate { .. }
+        | WorkerError::Connect(_)
+        | WorkerError::Identity { .. }
+        | WorkerError::Loopback(_) => return error.into(),
+    };
+    halt.into()
+}

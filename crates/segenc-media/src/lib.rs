@@ -6,6 +6,7 @@
 //! This crate must not know servers, leases, uploads or how a source came to this machine.
 
 mod attempt;
+mod calls;
 mod encoders;
 mod ffmpeg_log;
 mod invocation;

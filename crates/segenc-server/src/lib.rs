@@ -14,6 +14,7 @@ mod data_dir;
 mod finishing;
 mod grpc;
 mod http;
+mod incoming;
 mod listener;
 mod media_files;
 mod planning;
@@ -23,6 +24,7 @@ mod store;
 mod sweeper;
 mod tls;
 mod traffic;
+mod turns;
 
 pub use config::{Protection, ServerConfig, SpecParser, SpecRefusal};
 pub use running::{RunningServer, StartError, start};

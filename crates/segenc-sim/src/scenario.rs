@@ -125,7 +125,7 @@ pub(crate) fn draw(seed: u64) -> Scenario {
 }
 
 fn draw_machines(random: &mut Random, calm: bool) -> Vec<Machine> {
-    let count = random.between(2, 7);
+    let count = if calm { random.between(2, 4) } else { random.between(2, 7) };
     (0..count)
         .map(|number| {
             // The first one has everything and is as usual, so that every job can be done.
@@ -136,8 +136,8 @@ fn draw_machines(random: &mut Random, calm: bool) -> Vec<Machine> {
             }
             let odd = !first && !calm && random.chance(60);
             Machine {
-                slots: u32::try_from(random.between(1, 3)).unwrap_or(1),
-                speed: 100 << random.between(0, 3),
+                slots: u32::try_from(random.between(1, if calm { 1 } else { 3 })).unwrap_or(1),
+                speed: 100 << random.between(0, if calm { 2 } else { 3 }),
                 encoders,
                 extradata: if odd { "odd".to_owned() } else { "usual".to_owned() },
                 failing: match random.between(0, 9) {
@@ -199,9 +199,10 @@ fn draw_mishaps(
 fn draw_wish(random: &mut Random, calm: bool) -> Wish {
     let whole = !calm && random.chance(80);
     let count = if whole { 0 } else { random.between(1, 30) };
-    let count = if calm { random.between(40, 60) } else { count };
+    let count = if calm { random.between(50, 60) } else { count };
+    let least = if calm { 1_000 } else { 200 };
     let segments: Vec<Segment> = (0..count)
-        .map(|index| draw_segment(index, index + 1 == count, random.between(200, 3_000)))
+        .map(|index| draw_segment(index, index + 1 == count, random.between(least, 3_000)))
         .collect();
     let mut stubborn = Vec::new();
     if !calm {

@@ -66,7 +66,10 @@ pub(crate) async fn fetch(wanted: &Wanted) -> Result<(), FetchError> {
             return Ok(());
         }
         if tries == WHOLE_TRIES_MAX {
-            return Err(FetchError::WrongDigest { size: wanted.size, wanted: wanted.sha256.clone() });
+            return Err(FetchError::WrongDigest {
+                size: wanted.size,
+                wanted: wanted.sha256.clone(),
+            });
         }
         tries += 1;
         tracing::warn!(url = %wanted.upstream.url, "an input came damaged; fetching it again");

@@ -33,14 +33,16 @@ struct Stored {
 
 /// Reads the identity for this server; `None` if there is none, or none that can be understood.
 pub(crate) fn load(path: &Path, server: &ServerAddress) -> Result<Option<Identity>, WorkerError> {
-    let failed = |source| WorkerError::Identity { attempted: "read", path: path.to_owned(), source };
+    let failed =
+        |source| WorkerError::Identity { attempted: "read", path: path.to_owned(), source };
     let size = match fs::metadata(path) {
         Ok(metadata) => metadata.len(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
     if size > IDENTITY_BYTES_MAX {
-        let error = io::Error::new(io::ErrorKind::InvalidData, "it is too long for an identity file");
+        let error =
+            io::Error::new(io::ErrorKind::InvalidData, "it is too long for an identity file");
         return Err(failed(error));
     }
     let text = fs::read(path).map_err(failed)?;

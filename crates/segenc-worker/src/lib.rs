@@ -1,1 +1,140 @@
-//! Skeleton.
+//! The worker: asks the server for tasks, moves bytes, runs the media programs, reports.
+//!
+//! It knows the wire and how to call `segenc-media`; of ffmpeg's command line it knows nothing, and it
+//! chooses nothing: a task says everything. It shares no code with the server but the wire and the core.
+
+mod analysis;
+mod attempt;
+mod backoff;
+mod capabilities;
+mod delivery;
+mod digest;
+mod error;
+mod failures;
+mod fetch;
+mod heartbeat;
+mod identity;
+mod inputs;
+mod occupancy;
+mod registration;
+mod scratch;
+mod server;
+mod shared_files;
+mod slots;
+mod source_cache;
+mod upload;
+mod upstream;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use segenc_media::Tools;
+use segenc_proto::connect::{JoinString, install_crypto_provider};
+use tokio::sync::watch;
+
+use crate::attempt::Workshop;
+use crate::backoff::Backoff;
+use crate::capabilities::Capabilities;
+pub use crate::error::WorkerError;
+use crate::registration::Registration;
+use crate::scratch::Scratch;
+use crate::server::{Server, Session};
+use crate::slots::Stopped;
+use crate::source_cache::SourceCache;
+
+/// Between two registrations at least this: a server that forgets its workers at once is not flooded.
+const REJOIN_FIRST: Duration = Duration::from_millis(500);
+/// And at most this.
+const REJOIN_MAX: Duration = Duration::from_secs(30);
+
+/// What a worker is started with.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// The server and the join token.
+    pub join: JoinString,
+    /// Name for people; the computer's name where none is given.
+    pub name: Option<String>,
+    /// How many tasks run side by side; as many as fit the machine where none is given.
+    pub slots: Option<u32>,
+    /// Folder for temporary files; several workers may share one.
+    pub scratch: PathBuf,
+    /// File of this worker's id and token, kept over restarts. Each worker has its own.
+    pub identity: PathBuf,
+    /// Whether the server's files may be opened directly.
+    pub server_files: ServerFiles,
+}
+
+/// Whether to open the server's files directly where they are visible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerFiles {
+    /// Yes, if a proof shows that they are the same.
+    Use,
+    /// No: fetch everything.
+    Fetch,
+}
+
+/// What a running worker is told. Later ones include the earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leave {
+    /// Go on.
+    Stay,
+    /// Finish what is running, take no more, then leave.
+    Drain,
+    /// Stop at once and give everything back.
+    Release,
+}
+
+/// Works until told to leave. A server that cannot be reached is waited for.
+///
+/// # Errors
+/// When the worker cannot work at all: no usable ffmpeg, a scratch folder or identity file that cannot be
+/// written, a server that does not let it in or is another one than the join string names.
+pub async fn run(
+    config: WorkerConfig,
+    mut leave: watch::Receiver<Leave>,
+) -> Result<(), WorkerError> {
+    install_crypto_provider();
+    let server = Arc::new(Server::new(config.join.server.clone())?);
+    let scratch = Scratch::open(&config.scratch)?;
+    let tools = Tools::find().await?;
+    let tried_file = config.identity.with_extension("encoders.json");
+    let looked = capabilities::look(&tools, &tried_file, config.name.clone(), config.slots);
+    let Capabilities { slots, profile } = tokio::select! {
+        capabilities = looked => capabilities,
+        () = slots::told(&mut leave, Leave::Drain) => return Ok(()),
+    };
+    let cache = SourceCache::start(scratch.sources()).await.map_err(WorkerError::Loopback)?;
+    let threads = profile.cores.div_ceil(slots.max(1)).max(1);
+    let workshop = Arc::new(Workshop { tools, scratch, cache, threads });
+    let registration = Registration {
+        server: &server,
+        join: &config.join,
+        identity: &config.identity,
+        profile: &profile,
+        server_files: config.server_files,
+    };
+    let mut backoff = Backoff::new(REJOIN_FIRST, REJOIN_MAX);
+    loop {
+        let session = tokio::select! {
+            session = registration.register() => session?,
+            () = slots::told(&mut leave, Leave::Drain) => return Ok(()),
+        };
+        match slots::work(&workshop, &session, slots, &mut leave).await {
+            Stopped::Left => {
+                sign_off(&session).await;
+                return Ok(());
+            }
+            Stopped::SessionLost => tokio::select! {
+                () = backoff.pause() => {}
+                () = slots::told(&mut leave, Leave::Drain) => return Ok(()),
+            },
+        }
+    }
+}
+
+async fn sign_off(session: &Session) {
+    if let Err(error) = session.sign_off().await {
+        tracing::warn!(%error, "could not sign off; what is held expires");
+    }
+}

@@ -67,11 +67,11 @@ impl Upstream {
         size: u64,
         version: Option<&str>,
     ) -> Result<RangeAnswer, UpstreamError> {
-        let mut request = self
-            .http
-            .get(&self.url)
-            .header(header::AUTHORIZATION, self.token.bearer())
-            .header(header::RANGE, format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        let mut request =
+            self.http.get(&self.url).header(header::AUTHORIZATION, self.token.bearer()).header(
+                header::RANGE,
+                format!("bytes={}-{}", range.start, range.end.saturating_sub(1)),
+            );
         if let Some(version) = version {
             request = request.header(header::IF_RANGE, version);
         }

@@ -13,8 +13,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// them into a file that is, frame for frame, what one ffmpeg would have made.
 #[derive(Debug, Parser)]
 #[command(name = "segenc", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done and verified, 1 job failed, 2 wrong usage or refused options, \
-    3 server not reachable, 4 not authorised, 130 interrupted (the job is kept).")]
+#[command(
+    after_help = "Exit codes: 0 done and verified, 1 job failed, 2 wrong usage or refused options, \
+    3 server not reachable, 4 not authorised, 130 interrupted (the job is kept)."
+)]
 pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -69,8 +71,21 @@ pub(crate) struct Connection {
     #[arg(long, global = true, value_name = "URL", env = "SEGENC_SERVER")]
     pub(crate) server: Option<String>,
     /// The token, or @FILE to read it from a file.
-    #[arg(long, global = true, value_name = "TOKEN|@FILE", env = "SEGENC_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN|@FILE",
+        env = "SEGENC_TOKEN",
+        hide_env_values = true
+    )]
     pub(crate) token: Option<String>,
+}
+
+impl Connection {
+    /// The server that the user names. An empty variable names none.
+    pub(crate) fn named_server(&self) -> Option<&str> {
+        self.server.as_deref().map(str::trim).filter(|server| !server.is_empty())
+    }
 }
 
 /// Encode a film: on this machine, or with --server on a farm.
@@ -134,8 +149,10 @@ impl VerifyFlag {
 /// Once it is ready it prints its address, where the admin token is, and the whole command that adds a
 /// worker. It runs until Ctrl-C; all jobs go on when it is started again.
 #[derive(Debug, Args)]
-#[command(after_help = "Every flag can also be set in the file of --config (TOML, the same names) and as \
-    a variable: SEGENC_ and the name in capitals, such as SEGENC_LISTEN.")]
+#[command(
+    after_help = "Every flag can also be set in the file of --config (TOML, the same names) and as \
+    a variable: SEGENC_ and the name in capitals, such as SEGENC_LISTEN."
+)]
 pub(crate) struct Serve {
     /// Where jobs, segments and tokens are kept. [default: the user's data folder]
     #[arg(long, value_name = "DIR")]
@@ -337,8 +354,9 @@ mod tests {
 
     #[test]
     fn the_server_may_be_named_after_the_verb() {
-        let arguments = Arguments::try_parse_from(["segenc", "jobs", "list", "--server", "http://a:1"])
-            .expect("this is a correct command");
+        let arguments =
+            Arguments::try_parse_from(["segenc", "jobs", "list", "--server", "http://a:1"])
+                .expect("this is a correct command");
         let Command::Jobs(jobs) = arguments.command else { panic!("it says jobs") };
         assert_eq!(jobs.connection.server.as_deref(), Some("http://a:1"));
     }

@@ -90,7 +90,9 @@ impl Piece<'_> {
         let response = self.api.send(request).await.map_err(Broken::Line)?;
         let goes_on = response.status() == StatusCode::PARTIAL_CONTENT;
         if goes_on != (*self.offset > 0) {
-            return Err(Broken::Line(self.api.strange("the whole file to a question for its rest")));
+            return Err(Broken::Line(
+                self.api.strange("the whole file to a question for its rest"),
+            ));
         }
         let mut body = response.bytes_stream();
         while let Some(bytes) = body.next().await {
@@ -99,7 +101,9 @@ impl Piece<'_> {
             if self.offset.saturating_add(length) > output.size {
                 return Err(Broken::Line(self.api.strange("more bytes than the output has")));
             }
-            file.write_all(&bytes).await.map_err(|error| Broken::Here(self.partial.failed(&error)))?;
+            file.write_all(&bytes)
+                .await
+                .map_err(|error| Broken::Here(self.partial.failed(&error)))?;
             self.digest.update(&bytes);
             *self.offset += length;
             fetched(*self.offset);

@@ -79,7 +79,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("the test may write");
         let path = folder.path().join("film");
         let mut bytes = vec![7_u8; 300_000];
-        let mut mark = |bytes: &[u8]| {
+        let mark = |bytes: &[u8]| {
             std::fs::write(&path, bytes).expect("the test may write");
             SourceMark::of(&path).expect("the file is there").head_and_tail
         };

@@ -158,10 +158,12 @@ mod tests {
 
     #[test]
     fn events_survive_any_cutting_of_the_stream() {
-        let stream = b": hello\n\nevent: job\ndata: {\"a\":1}\r\n\r\nid: 4\ndata: x\ndata: y\n\ndata: open";
+        let stream =
+            b": hello\n\nevent: job\ndata: {\"a\":1}\r\n\r\nid: 4\ndata: x\ndata: y\n\ndata: open";
         for size in 1..stream.len() {
             let mut events = Events::default();
-            let data: Vec<String> = stream.chunks(size).flat_map(|part| events.feed(part)).collect();
+            let data: Vec<String> =
+                stream.chunks(size).flat_map(|part| events.feed(part)).collect();
             assert_eq!(data, ["{\"a\":1}", "x\ny"], "pieces of {size}");
         }
     }

@@ -2,9 +2,8 @@
 //!
 //! Knows nothing of printing; `main` prints what is here.
 
+use std::error::Error;
 use std::fmt;
-
-use thiserror::Error;
 
 use crate::api::ApiError;
 
@@ -48,7 +47,7 @@ impl Exit {
 }
 
 /// An end that is no success, with all that the user is told about it.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Halt {
     exit: Exit,
@@ -56,12 +55,21 @@ pub(crate) struct Halt {
     reason: Option<String>,
     hint: Option<String>,
     log_tail: Option<String>,
+    #[source]
+    cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Halt {
     /// An end of this kind with this message: lower case, what was attempted on what.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), reason: None, hint: None, log_tail: None }
+        Self {
+            exit,
+            message: message.into(),
+            reason: None,
+            hint: None,
+            log_tail: None,
+            cause: None,
+        }
     }
 
     /// Wrong usage.
@@ -72,6 +80,12 @@ impl Halt {
     /// Something here went wrong.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::new(Exit::Failed, message)
+    }
+
+    /// Adds what lies behind it.
+    pub(crate) fn because(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
+        self.cause = Some(Box::new(cause));
+        self
     }
 
     /// Adds the stable name of the reason.

@@ -18,7 +18,7 @@ impl Interrupts {
                     // Without signals nobody can interrupt; the program ends on its own.
                     std::future::pending::<()>().await;
                 }
-                sender.send_modify(|count| *count = count.saturating_add(1));
+                sender.send_modify(|count: &mut u32| *count = count.saturating_add(1));
             }
         });
         Self(receiver)
@@ -33,15 +33,14 @@ impl Interrupts {
     }
 }
 
+/// A hang-up keeps its usual meaning, so that `nohup` works.
 #[cfg(unix)]
 async fn next_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
     tokio::select! {
         result = tokio::signal::ctrl_c() => result,
         _ = terminate.recv() => Ok(()),
-        _ = hang_up.recv() => Ok(()),
     }
 }
 

@@ -24,7 +24,9 @@ pub(crate) fn start(arguments: &Arguments) {
         (false, 0, true) => "warn,segenc=info,segenc_server=info,segenc_worker=info",
         (false, 0, false) => "off",
         (false, 1, _) => "warn,segenc=info,segenc_server=info,segenc_worker=info,segenc_media=info",
-        (false, ..) => "info,segenc=debug,segenc_server=debug,segenc_worker=debug,segenc_media=debug",
+        (false, ..) => {
+            "info,segenc=debug,segenc_server=debug,segenc_worker=debug,segenc_media=debug"
+        }
     };
     let filter = std::env::var("SEGENC_LOG").ok().and_then(|text| EnvFilter::try_new(text).ok());
     let filter = filter.unwrap_or_else(|| EnvFilter::new(level));

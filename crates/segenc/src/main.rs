@@ -16,6 +16,7 @@ mod encode;
 mod fingerprint;
 mod follow;
 mod halt;
+mod inspection;
 mod interrupt;
 mod logging;
 mod output_file;
@@ -79,9 +80,12 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
     }
-    let encoding = std::env::args_os().nth(1).is_some_and(|word| word == "encode" || word == "plan");
+    let encoding =
+        std::env::args_os().nth(1).is_some_and(|word| word == "encode" || word == "plan");
     if error.kind() == ErrorKind::UnknownArgument && encoding {
-        terminal::say("hint: ffmpeg's own options go after `--`, as in `segenc encode in.mkv out.mkv -- -crf 20`");
+        terminal::say(
+            "hint: ffmpeg's own options go after `--`, as in `segenc encode in.mkv out.mkv -- -crf 20`",
+        );
     }
     ExitCode::from(Exit::Usage.code())
 }

@@ -40,11 +40,17 @@ impl OutputFile {
             Some(_) | None => Path::new("."),
         };
         let folder = fs::canonicalize(folder).map_err(|error| {
-            Halt::usage(format!("the folder {} of OUTPUT cannot be used: {error}", folder.display()))
-                .hint("make the folder first, or name another one")
+            Halt::usage(format!(
+                "the folder {} of OUTPUT cannot be used: {error}",
+                folder.display()
+            ))
+            .hint("make the folder first, or name another one")
         })?;
         if !folder.is_dir() {
-            return Err(Halt::usage(format!("{} is no folder, so OUTPUT cannot be in it", folder.display())));
+            return Err(Halt::usage(format!(
+                "{} is no folder, so OUTPUT cannot be in it",
+                folder.display()
+            )));
         }
         let path = folder.join(name);
         if path.is_dir() {
@@ -91,7 +97,10 @@ impl OutputFile {
                 .hint("name a folder where you may write")
         })?;
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            return Err(Halt::failed(format!("another command is writing {} now", self.path.display())));
+            return Err(Halt::failed(format!(
+                "another command is writing {} now",
+                self.path.display()
+            )));
         }
         let mut partial = PartialFile { path, file, output: self.clone(), placed: false };
         partial.empty()?;
@@ -254,7 +263,8 @@ mod tests {
         let path = folder.path().join("out.mkv");
         fs::write(&path, b"old").expect("the test may write");
         assert!(OutputFile::check(&path, &film, Replace::Never).is_err());
-        let output = OutputFile::check(&path, &film, Replace::WhenVerified).expect("it may be replaced");
+        let output =
+            OutputFile::check(&path, &film, Replace::WhenVerified).expect("it may be replaced");
         made(&output, b"new").expect("nothing stands in the way");
         assert_eq!(fs::read(&path).expect("it is there"), b"new");
     }

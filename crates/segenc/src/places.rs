@@ -18,8 +18,9 @@ const DEFAULT_SERVER: &str = "http://127.0.0.1:8642";
 /// The folder for everything this program keeps: `SEGENC_DATA_DIR`, else the user's data folder.
 pub(crate) fn data_folder() -> anyhow::Result<PathBuf> {
     if let Some(folder) = std::env::var_os("SEGENC_DATA_DIR").filter(|folder| !folder.is_empty()) {
-        return std::path::absolute(&folder)
-            .with_context(|| format!("SEGENC_DATA_DIR={} is no path", Path::new(&folder).display()));
+        return std::path::absolute(&folder).with_context(|| {
+            format!("SEGENC_DATA_DIR={} is no path", Path::new(&folder).display())
+        });
     }
     let strategy = etcetera::choose_base_strategy()
         .map_err(|_| Halt::failed("this user has no home folder").hint("set SEGENC_DATA_DIR"))?;
@@ -43,14 +44,13 @@ pub(crate) fn api(connection: &Connection) -> anyhow::Result<Api> {
     let own_folder = server_folder()?;
     let own_address = read_line(&address_file(&own_folder));
     let address = connection
-        .server
-        .clone()
+        .named_server()
+        .map(str::to_owned)
         .or_else(|| own_address.clone())
         .unwrap_or_else(|| DEFAULT_SERVER.to_owned());
-    let server: ServerAddress = address
-        .parse()
-        .map_err(|error| Halt::usage(format!("--server {address}: {error}")))?;
-    let token = match &connection.token {
+    let server: ServerAddress =
+        address.parse().map_err(|error| Halt::usage(format!("--server {address}: {error}")))?;
+    let token = match connection.token.as_ref().filter(|token| !token.is_empty()) {
         Some(given) => Some(token(given)?),
         None if own_address.as_deref() == Some(address.trim()) => {
             read_line(&own_folder.join("admin-token")).map(Secret::new)
@@ -68,8 +68,9 @@ fn token(given: &str) -> anyhow::Result<Secret> {
 /// A value as given: itself, or the first line of the file after an `@`.
 pub(crate) fn read_given(given: &str, flag: &str) -> anyhow::Result<String> {
     let Some(path) = given.strip_prefix('@') else { return Ok(given.trim().to_owned()) };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Halt::usage(format!("{flag} @{path}: reading the file failed: {error}")))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Halt::usage(format!("{flag} @{path}: reading the file failed: {error}"))
+    })?;
     let line = text.lines().next().unwrap_or_default().trim();
     if line.is_empty() {
         return Err(Halt::usage(format!("{flag} @{path}: the file is empty")).into());

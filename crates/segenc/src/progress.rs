@@ -21,7 +21,7 @@ const JSON_INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) struct Progress {
     form: Form,
     last_shown: Option<Instant>,
-    last_state: String,
+    last_step: (String, u32),
     waiting_told: Option<String>,
 }
 
@@ -45,7 +45,7 @@ impl Progress {
         } else {
             Form::Lines
         };
-        Self { form, last_shown: None, last_state: String::new(), waiting_told: None }
+        Self { form, last_shown: None, last_step: (String::new(), 0), waiting_told: None }
     }
 
     /// Shows a job as it is now.
@@ -77,11 +77,15 @@ impl Progress {
 
     fn is_due(&mut self, job: &JobView, interval: Duration) -> bool {
         let now = Instant::now();
-        let changed = self.last_state != job.state;
-        let due = changed || self.last_shown.is_none_or(|last| now - last >= interval);
+        let step = (job.state.clone(), job.progress.segments_done);
+        let stepped = match &self.form {
+            Form::Json => self.last_step != step,
+            Form::Bar(_) | Form::Lines | Form::Nothing => self.last_step.0 != step.0,
+        };
+        let due = stepped || self.last_shown.is_none_or(|last| now - last >= interval);
         if due {
             self.last_shown = Some(now);
-            self.last_state.clone_from(&job.state);
+            self.last_step = step;
         }
         due
     }

@@ -39,8 +39,11 @@ impl Upload {
             .header("upload-metadata", format!("filename {}", STANDARD.encode(name_of(file))));
         let response = api.send(request).await?;
         let location = text_header(response.headers(), "location");
-        let id = location.as_deref().and_then(|location| location.trim_end_matches('/').rsplit('/').next());
-        let id = id.filter(|id| is_plain(id)).ok_or_else(|| api.strange("an upload without a place"))?;
+        let id = location
+            .as_deref()
+            .and_then(|location| location.trim_end_matches('/').rsplit('/').next());
+        let id =
+            id.filter(|id| is_plain(id)).ok_or_else(|| api.strange("an upload without a place"))?;
         Ok(Self { path: format!("/api/uploads/{id}") })
     }
 
@@ -68,7 +71,11 @@ impl Upload {
             let mut piece = Vec::new();
             (&mut source).take(PIECE_BYTES).read_to_end(&mut piece).await.map_err(unreadable)?;
             if piece.is_empty() {
-                return Err(Halt::failed(format!("{} became shorter while it was sent", file.display())).into());
+                return Err(Halt::failed(format!(
+                    "{} became shorter while it was sent",
+                    file.display()
+                ))
+                .into());
             }
             match self.patch(api, offset, piece).await {
                 Ok(now) => {

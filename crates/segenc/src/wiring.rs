@@ -6,20 +6,22 @@ use std::path::PathBuf;
 
 use segenc_core::spec::JobSpec;
 use segenc_proto::connect::JoinString;
-use segenc_server::SpecRefusal;
+use segenc_server::{RunningServer, ServerConfig, SpecRefusal, StartError};
 use segenc_worker::{Leave, ServerFiles, WorkerConfig, WorkerError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::halt::Halt;
+use crate::inspection::INSTALL_FFMPEG;
 
 /// Parses ffmpeg's output options for the server.
 pub(crate) fn parse_spec(
     args: &[String],
     container: Option<&str>,
-    output_name: Option<&str>,
+    output_name: &str,
 ) -> Result<JobSpec, SpecRefusal> {
-    segenc_media::options::parse(args, container, output_name).map_err(|error| SpecRefusal {
+    let named = Some(output_name).filter(|name| !name.is_empty());
+    segenc_media::options::parse(args, container, named).map_err(|error| SpecRefusal {
         reason: error.kind.reason().to_owned(),
         message: error.message,
         hint: error.hint,
@@ -30,10 +32,30 @@ pub(crate) fn parse_spec(
 pub(crate) fn own_spec(
     args: &[String],
     container: Option<&str>,
-    output_name: Option<&str>,
+    output_name: &str,
 ) -> Result<JobSpec, Halt> {
     parse_spec(args, container, output_name).map_err(|refusal| {
         Halt::usage(refusal.message).reason(refusal.reason).hint_if_any(refusal.hint)
+    })
+}
+
+/// Starts a server in this process.
+pub(crate) async fn start_server(config: ServerConfig) -> anyhow::Result<RunningServer> {
+    segenc_server::start(config).await.map_err(|error| {
+        let hint = match &error {
+            StartError::AddressInUse { .. } => {
+                "end the other program, or choose another port with --listen"
+            }
+            StartError::AddressNotPermitted { .. } => {
+                "ports below 1024 are for the administrator; choose another"
+            }
+            StartError::DataDirInUse { .. } => {
+                "end the other server, or choose another folder with --data-dir"
+            }
+            StartError::DataDirNotWritable { .. } => "choose a folder where you may write",
+            _ => return anyhow::Error::new(error).context("starting the server failed"),
+        };
+        Halt::failed("starting the server failed").hint(hint).because(error).into()
     })
 }
 
@@ -81,7 +103,9 @@ impl RunningWorker {
         match (&mut self.task).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(worker_failed(error)),
-            Err(error) => Err(anyhow::anyhow!("the worker ended by a fault of the program: {error}")),
+            Err(error) => {
+                Err(anyhow::anyhow!("the worker ended by a fault of the program: {error}"))
+            }
         }
     }
 }
@@ -92,7 +116,7 @@ fn worker_failed(error: WorkerError) -> anyhow::Error {
     let halt = match &error {
         WorkerError::Tools(_) => Halt::failed(text)
             .reason("ffmpeg-missing")
-            .hint("install ffmpeg 5.1 or later (on Debian and Ubuntu: apt install ffmpeg)"),
+            .hint(INSTALL_FFMPEG),
         WorkerError::JoinRefused { .. } => Halt::new(crate::halt::Exit::Unauthorised, text)
             .hint("get the join string anew from the server: `segenc serve` prints it, DATA_DIR/join holds it"),
         WorkerError::Scratch { .. } => {

@@ -65,11 +65,23 @@ impl Pool {
             Happening::JobRetried { job } => self.retry_job(*job),
             Happening::JobDeleted { job } => self.delete_job(*job),
             Happening::WorkerRegistered { worker, profile } => {
-                self.register_worker(at, *worker, profile);
+                self.count_slots(*worker, |pool| pool.register_worker(at, *worker, profile));
             }
-            Happening::WorkerChanged { worker, state } => self.change_worker(*worker, state),
-            Happening::WorkerRemoved { worker } => self.remove_worker(*worker),
+            Happening::WorkerChanged { worker, state } => {
+                self.count_slots(*worker, |pool| pool.change_worker(*worker, state));
+            }
+            Happening::WorkerRemoved { worker } => {
+                self.count_slots(*worker, |pool| pool.remove_worker(*worker));
+            }
         }
+    }
+
+    fn count_slots(&mut self, id: WorkerId, change: impl FnOnce(&mut Self)) {
+        let slots = |pool: &Self| pool.worker(id).map_or(0, Worker::open_slots);
+        let before = slots(self);
+        change(self);
+        let after = self.active_slots + slots(self);
+        self.active_slots = after.saturating_sub(before);
     }
 
     fn register_worker(&mut self, at: Millis, id: WorkerId, profile: &WorkerProfile) {

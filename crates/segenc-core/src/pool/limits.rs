@@ -18,7 +18,7 @@ pub const REDELIVERIES_MAX: u32 = 3;
 pub const SILENT_MILLIS: Millis = 60_000;
 
 /// Attempts that a worker may hold beyond its slots: it fetches the next input while it encodes.
-pub const PREFETCHED_ATTEMPTS: u32 = 1;
+pub const PREFETCHED_ATTEMPTS: usize = 1;
 
 /// Slots beyond this are not believed: no machine runs so many encodes, and a worker must not be able
 /// to take the whole queue.

@@ -31,6 +31,9 @@ pub use decide::{Decision, decide};
 pub use leases::{Lease, Leases};
 pub use sanity::sanity_check;
 
+#[cfg(test)]
+mod tests;
+
 /// All jobs, tasks and workers. What is volatile, such as leases, is not here but in [`Leases`].
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Pool {
@@ -40,6 +43,8 @@ pub struct Pool {
     /// Beside the jobs, because they change with every task and a job is large.
     counts: OrdMap<JobId, TaskCounts>,
     ready: ReadyTasks,
+    /// Slots of all workers that take tasks.
+    active_slots: usize,
     /// The largest identifiers ever seen: they only grow, also when their owners are forgotten.
     last_job: u64,
     last_task: u64,
@@ -113,6 +118,12 @@ impl Pool {
     /// The tasks that wait for a worker, of jobs that are neither paused nor at their end.
     pub(crate) const fn ready(&self) -> &ReadyTasks {
         &self.ready
+    }
+
+    /// Whether more tasks wait than there are slots, so that a worker may take one ahead. At the tail a
+    /// task taken ahead by a slow worker would wait there while others are idle.
+    pub(crate) fn has_plenty(&self) -> bool {
+        self.ready.len() > self.active_slots
     }
 
     const fn next_job(&self) -> JobId {

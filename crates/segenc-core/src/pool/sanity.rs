@@ -28,13 +28,15 @@ pub fn sanity_check(pool: &Pool) -> Result<(), String> {
     }
     ensure(tasks == pool.tasks.len(), || "a task belongs to no job".to_owned())?;
     ensure(queue == pool.ready.len(), || "the index of ready tasks is out of step".to_owned())?;
-    let mut held = 0;
+    let (mut held, mut slots) = (0, 0);
     for worker in pool.workers() {
         held += worker.running.len();
+        slots += worker.open_slots();
         ensure(worker.running.len() <= worker.capacity(), || {
             format!("worker {} holds {} attempts", worker.id, worker.running.len())
         })?;
     }
+    ensure(slots == pool.active_slots, || "the count of slots is out of step".to_owned())?;
     ensure(held == running, || format!("{held} attempts are held, but {running} run"))
 }
 

@@ -84,13 +84,23 @@ impl Worker {
         needs.iter().all(|need| self.profile.encoders.contains(need))
     }
 
+    /// How many tasks it runs side by side, as far as that is believed.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        usize::try_from(self.profile.slots.min(SLOTS_MAX)).unwrap_or(usize::MAX)
+    }
+
+    /// The same, while it takes tasks.
+    pub(super) fn open_slots(&self) -> usize {
+        if self.is_active() { self.slots() } else { 0 }
+    }
+
     /// How many attempts it may hold at once. One without slots gets nothing.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        let slots = match self.profile.slots {
+        match self.slots() {
             0 => 0,
-            slots => slots.min(SLOTS_MAX) + PREFETCHED_ATTEMPTS,
-        };
-        usize::try_from(slots).unwrap_or(usize::MAX)
+            slots => slots.saturating_add(PREFETCHED_ATTEMPTS),
+        }
     }
 }

@@ -3,19 +3,24 @@
 //! Must not know how the parts were made, beyond what their recipes promise.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use segenc_core::plan::Origin;
 use segenc_core::source::StreamKind;
-use segenc_core::work::{Join, MergeWork, MergedStream};
+use segenc_core::work::{Join, JoinedSegment, MergeWork, MergedStream, segment_bias};
 
-use super::streams::{OTHER_STREAMS_AHEAD_SECONDS, output_name};
+use super::streams::{ahead_seconds, output_name};
 use super::{Invocation, seconds};
 use crate::attempt::MediaInput;
 use crate::names;
 
 /// The list of the segments, in the attempt's folder.
-const LIST_NAME: &str = "segments.ffconcat";
+pub(crate) const SEGMENTS_NAME: &str = "segments.ffconcat";
+
+/// The list that is merged, in the attempt's folder.
+pub(crate) const JOINED_NAME: &str = "joined.ffconcat";
+
+/// The first line of a list.
+const LIST_HEADER: &str = "ffconcat version 1.0\n";
 
 /// The smallest denominator that ffmpeg's mov muxer gives a video track by itself: it doubles the
 /// encoder's until it is reached (`mov_init` in libavformat/movenc.c).
@@ -26,6 +31,8 @@ const MOV_TIMESCALE_MIN: u32 = 10_000;
 pub(crate) struct PartFacts {
     /// What the encoder calls itself, by output stream.
     pub(crate) encoders: BTreeMap<usize, String>,
+    /// The demuxer of the file of other streams.
+    pub(crate) others_demuxer: String,
     /// ffmpeg's options for the film's colours, with their values.
     pub(crate) colours: Vec<(String, String)>,
 }
@@ -57,9 +64,8 @@ const OTHERS_INPUT: usize = 1;
 /// running sum is the exact distance from the first, rounded once: what the demuxer adds to a segment's
 /// PTS is then the same for all. `None` if a name cannot be written into a list.
 pub(crate) fn list(join: &Join, inputs: &[&MediaInput]) -> Option<String> {
-    let mut text = String::from("ffconcat version 1.0\n");
-    let starts = join.segments.iter().map(|segment| join.film.timebase.micros(segment.frames.first_pts));
-    let starts: Vec<i64> = starts.collect();
+    let mut text = String::from(LIST_HEADER);
+    let starts: Vec<i64> = join.segments.iter().map(|segment| start_micros(join, segment)).collect();
     for (position, input) in inputs.iter().enumerate() {
         let address = names::address(input);
         text.push_str(&format!("file {}\n", names::in_list(address.to_str()?)?));
@@ -70,14 +76,16 @@ pub(crate) fn list(join: &Join, inputs: &[&MediaInput]) -> Option<String> {
     Some(text)
 }
 
-/// Where the list is written, and where the output will be.
-pub(crate) fn list_path(scratch: &Path) -> std::path::PathBuf {
-    scratch.join(LIST_NAME)
+/// The same list behind a file of which only the header counts.
+pub(crate) fn list_after(rate_file: &str, list: &str) -> String {
+    let segments = list.strip_prefix(LIST_HEADER).unwrap_or(list);
+    format!("{LIST_HEADER}file 'file:{rate_file}'\noutpoint -1000\nduration 0\n{segments}")
 }
 
-/// Name of the output in the attempt's folder.
-pub(crate) fn merged_name(container: &str) -> String {
-    output_name(container)
+/// Where a segment's file begins by its own clock, in microseconds, as ffmpeg sees it.
+fn start_micros(join: &Join, segment: &JoinedSegment) -> i64 {
+    let timebase = join.film.timebase;
+    timebase.micros(segment.frames.first_pts.saturating_add(segment_bias(timebase)))
 }
 
 impl Joined<'_> {
@@ -96,16 +104,16 @@ impl Joined<'_> {
     }
 
     fn inputs(&self, call: &mut Invocation) -> Inputs {
-        // The concat demuxer moves the first segment to zero; back to where it was.
-        let first = self.join.segments.first().map_or(0, |segment| segment.frames.first_pts);
-        call.option("-itsoffset", seconds(self.join.film.timebase.micros(first)));
-        // Segments come from workers: they are NUT or nothing.
-        call.words(&["-protocol_whitelist", "file,http,tcp", "-format_whitelist", "concat,nut"]);
-        call.words(&["-safe", "0", "-auto_convert", "0", "-f", "concat", "-i", LIST_NAME]);
+        // The concat demuxer moves the first segment to zero: back to where it was, less the bias.
+        let timebase = self.join.film.timebase;
+        let bias = timebase.micros(segment_bias(timebase));
+        let first = self.join.segments.first().map_or(bias, |segment| start_micros(self.join, segment));
+        call.option("-itsoffset", seconds(first.saturating_sub(bias)));
+        call.segment_list(JOINED_NAME);
         let mut source = OTHERS_INPUT;
         if let Some(others) = self.others {
-            call.option("-itsoffset", seconds(-OTHER_STREAMS_AHEAD_SECONDS * 1_000_000));
-            call.input(others_demuxer(&self.work.container), others);
+            call.option("-itsoffset", seconds(-1_000_000 * ahead_seconds(&self.work.container)));
+            call.input(&self.facts.others_demuxer, others);
             source += 1;
         }
         call.option("-itsoffset", seconds(self.join.start_micros.saturating_neg()));
@@ -125,14 +133,16 @@ impl Joined<'_> {
         call.words(&["-c", "copy"]);
         call.option("-map_metadata", inputs.source.to_string());
         call.option("-map_chapters", inputs.source.to_string());
+        // Plain ffmpeg leaves it out.
+        call.words(&["-metadata", "creation_time="]);
     }
 
     fn film_options(&self, call: &mut Invocation) {
         let film = self.work.streams.iter().position(|merged| merged.stream.origin == Origin::Film);
         let Some(film) = film else { return };
         // A segment's first DTS can lie before the last one of its predecessor; later is always allowed,
-        // since the PTS do not move and stand further apart.
-        call.option(&format!("-bsf:{film}"), "setts=dts=max(DTS\\,PREV_OUTDTS+1):duration=0");
+        // since the PTS do not move and stand further apart. They must be named, or they take the DTS' value.
+        call.option(&format!("-bsf:{film}"), "setts=pts=PTS:dts=max(DTS\\,PREV_OUTDTS+1):duration=0");
         if let Some(rate) = self.join.film.rate {
             call.option(&format!("-r:{film}"), format!("{}/{}", rate.num, rate.den));
         }
@@ -165,16 +175,6 @@ impl Joined<'_> {
     fn sets_dispositions(&self) -> Dispositions {
         let given = self.join.options.iter().any(|option| option.name.split(':').next() == Some("disposition"));
         if given { Dispositions::GivenByUser } else { Dispositions::AsPlainFfmpeg }
-    }
-}
-
-/// The demuxer that opens what a muxer of this name made.
-pub(crate) fn others_demuxer(muxer: &str) -> &str {
-    match muxer {
-        "webm" => "matroska",
-        "mp4" | "ipod" => "mov",
-        "vob" | "svcd" | "vcd" | "dvd" => "mpeg",
-        other => other,
     }
 }
 
@@ -213,7 +213,7 @@ fn dispositions(streams: &[MergedStream], by: Dispositions) -> Vec<String> {
 mod tests {
     use segenc_core::plan::OutputStream;
     use segenc_core::spec::Verify;
-    use segenc_core::work::{JoinedSegment, MergeFrom};
+    use segenc_core::work::MergeFrom;
 
     use super::*;
     use crate::invocation::sample::{file, film, frames, lines, option, url};
@@ -257,6 +257,7 @@ mod tests {
     fn a_merge_of_all_kinds_of_streams() {
         let join = join();
         let facts = PartFacts {
+            others_demuxer: "nut".to_owned(),
             encoders: BTreeMap::from([(0, "Lavc59.37.100 libx264".to_owned())]),
             colours: vec![("color_range".to_owned(), "tv".to_owned())],
         };
@@ -291,6 +292,8 @@ mod tests {
     fn a_list_quotes_names() {
         let (one, two) = (file("/s/it's.nut"), url(2));
         insta::assert_snapshot!("list", list(&join(), &[&one, &two]).expect("the names can be written"));
+        let text = list_after("rate.mp4", &list(&join(), &[&one, &two]).expect("the names can be written"));
+        assert!(text.starts_with("ffconcat version 1.0\nfile 'file:rate.mp4'\noutpoint -1000\nduration 0\nfile "));
         let broken = file("/s/a\nb.nut");
         assert_eq!(list(&join(), &[&broken, &two]), None);
     }

@@ -2,10 +2,13 @@
 //!
 //! Must not start anything, and must not read files: everything comes from the work.
 
+mod holder;
 mod merge;
 mod probe;
+mod rate;
 mod segment;
 mod streams;
+mod trial;
 mod verify;
 
 use std::ffi::OsString;
@@ -16,8 +19,9 @@ use segenc_core::spec::OutputOption;
 use crate::attempt::MediaInput;
 use crate::names;
 
-pub(crate) use merge::{Joined, PartFacts};
-pub(crate) use probe::FORMATS;
+pub(crate) use holder::Holder;
+pub(crate) use merge::{Joined, JOINED_NAME, PartFacts, SEGMENTS_NAME, list, list_after};
+pub(crate) use streams::output_name;
 
 /// One of the two programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +108,12 @@ impl Invocation {
         self.protocols(input);
         self.option("-f", first_name(demuxer));
         self.option("-i", names::address(input));
+    }
+
+    /// A list of segments as an input. Segments come from workers: they are one of these or nothing.
+    fn segment_list(&mut self, name: &str) {
+        self.words(&["-protocol_whitelist", "file,http,tcp", "-format_whitelist", "concat,mov,nut"]);
+        self.words(&["-safe", "0", "-auto_convert", "0", "-f", "concat", "-i", name]);
     }
 
     fn protocols(&mut self, input: &MediaInput) {

@@ -8,7 +8,7 @@ use crate::names;
 
 /// Formats that hold media themselves. None of them makes ffmpeg open another file or address, as
 /// playlists, scripts, image sequences and session descriptions do.
-pub(crate) const FORMATS: &str = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpegts,mpeg,mpegvideo,m4v,avi,flv,\
+const FORMATS: &str = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpegts,mpeg,mpegvideo,m4v,avi,flv,\
 live_flv,ogg,asf,asf_o,rm,ivr,nut,mxf,gxf,wtv,dv,ivf,h264,hevc,h261,h263,vc1,vc1test,av1,obu,cavsvideo,dirac,\
 yuv4mpegpipe,mjpeg,mjpeg_2000,swf,nsv,nuv,roq,bink,smk,4xm,flic,film_cpk,thp,dxa,gif,apng,ipmovie,ea,vmd,\
 bmp_pipe,dpx_pipe,exr_pipe,jpeg_pipe,jpegls_pipe,j2k_pipe,jpegxl_pipe,png_pipe,ppm_pipe,pgm_pipe,tiff_pipe,\
@@ -45,11 +45,18 @@ impl Invocation {
         call
     }
 
-    /// Asks what a file that we made is.
-    pub(crate) fn made(demuxer: &str, input: &MediaInput) -> Self {
+    /// Asks what a file that a worker made is. Where the demuxer is not known, a safe one is found.
+    pub(crate) fn made(demuxer: Option<&str>, input: &MediaInput) -> Self {
         let mut call = Self::ffprobe();
         call.words(&["-show_data_hash", "sha256", "-show_entries", MADE, "-of", "json"]);
-        call.input(demuxer, input);
+        match demuxer {
+            Some(demuxer) => call.input(demuxer, input),
+            None => {
+                call.option("-format_whitelist", FORMATS);
+                call.protocols(input);
+                call.option("-i", names::address(input));
+            }
+        }
         call
     }
 }
@@ -71,6 +78,6 @@ mod tests {
     #[test]
     fn packets_are_asked_of_the_known_format() {
         insta::assert_snapshot!("packets", lines(&Invocation::packets("matroska,webm", &url(0), 2)));
-        insta::assert_snapshot!("made", lines(&Invocation::made("nut", &file("/scratch/output.nut"))));
+        insta::assert_snapshot!("made", lines(&Invocation::made(Some("mov"), &file("/scratch/output.mp4"))));
     }
 }

@@ -5,13 +5,11 @@
 use segenc_core::plan::Film;
 use segenc_core::spec::OutputOption;
 use segenc_core::time::PtsRange;
-use segenc_core::work::SegmentWork;
+use segenc_core::work::{SegmentWork, segment_bias};
 
+use super::holder::Holder;
 use super::{Invocation, seconds};
 use crate::attempt::MediaInput;
-
-/// The file that a segment becomes, in the attempt's folder. NUT keeps any timebase.
-pub(crate) const SEGMENT_NAME: &str = "output.nut";
 
 impl Invocation {
     /// Encodes a segment. `decode_threads` of 0 leaves the number to ffmpeg.
@@ -31,22 +29,38 @@ impl Invocation {
         call.user_options(&encoder_options(work));
         call.option("-threads", work.threads.to_string());
         call.words(&["-fps_mode", "passthrough", "-enc_time_base", "-1", "-avoid_negative_ts", "disabled"]);
-        call.words(&["-map_metadata", "-1", "-map_chapters", "-1", "-f", "nut", SEGMENT_NAME]);
+        call.words(&["-map_metadata", "-1", "-map_chapters", "-1"]);
+        let holder = Holder::of_encoder(&work.encoder);
+        holder.options(&mut call, work.film.timebase.den());
+        call.words(&["-f", holder.muxer(), &holder.segment_name()]);
         call
     }
 }
 
-/// The range, the output's clock, the user's filters; then what was only their run-up and run-out goes.
+/// The range, the output's clock, the user's filters; then what was only their run-up and run-out goes,
+/// and the bias comes on top.
 fn filter_chain(work: &SegmentWork) -> String {
     let shift = work.film.shift;
+    let bias = segment_bias(work.film.timebase);
     let mut chain: Vec<String> = Vec::new();
     chain.extend(trim(work.filter_range, 0));
-    chain.push(format!("setpts=PTS-({shift})"));
-    chain.extend(work.filter.clone().filter(|filter| !filter.trim().is_empty()));
-    if work.filter_range != work.range {
-        // A filter may have changed the timebase in which `trim` counts.
-        chain.push(format!("settb={}", timebase(&work.film)));
-        chain.extend(trim(work.range, shift));
+    match work.filter.as_deref().map(str::trim).filter(|filter| !filter.is_empty()) {
+        Some(filter) => {
+            chain.push(format!("setpts=PTS-({shift})"));
+            chain.push(filter.to_owned());
+            // A filter may have changed the timebase in which the following ones count.
+            chain.push(format!("settb={}", timebase(&work.film)));
+            if work.filter_range != work.range {
+                chain.extend(trim(work.range, shift));
+            }
+            chain.push(format!("setpts=PTS+({bias})"));
+        }
+        None => {
+            if work.filter_range != work.range {
+                chain.extend(trim(work.range, 0));
+            }
+            chain.push(format!("setpts=PTS+({})", bias.saturating_sub(shift)));
+        }
     }
     chain.join(",")
 }
@@ -144,7 +158,7 @@ mod tests {
         assert_eq!(
             filter_chain(&work),
             "trim=start_pts=207000:end_pts=309093,setpts=PTS-(126000),yadif,scale=-2:720,\
-             settb=1/90000,trim=start_pts=90000:end_pts=180090"
+             settb=1/90000,trim=start_pts=90000:end_pts=180090,setpts=PTS+(1440000)"
         );
     }
 
@@ -152,7 +166,7 @@ mod tests {
     fn an_open_range_needs_no_trim() {
         let range = PtsRange { start: None, end: None };
         let work = SegmentWork { range, filter_range: range, ..work() };
-        assert_eq!(filter_chain(&work), "setpts=PTS-(126000)");
+        assert_eq!(filter_chain(&work), "setpts=PTS+(1314000)");
     }
 
     #[test]

@@ -8,9 +8,14 @@ use super::Invocation;
 use crate::attempt::MediaInput;
 
 /// Seconds by which the file of other streams is moved up, and back again by the merge. Encoders of sound
-/// begin a little before zero, and not every container can say that; whole seconds are whole ticks in
-/// every timebase that occurs there.
-pub(crate) const OTHER_STREAMS_AHEAD_SECONDS: i64 = 16;
+/// begin a little before zero; MP4 says so by an edit list, others would move everything else to make up for
+/// it. Whole seconds are whole ticks in every timebase that occurs there.
+pub(crate) fn ahead_seconds(container: &str) -> i64 {
+    match container {
+        "mp4" | "mov" | "ipod" => 0,
+        _ => 16,
+    }
+}
 
 /// The name of a file of this muxer in the attempt's folder.
 pub(crate) fn output_name(container: &str) -> String {
@@ -31,8 +36,13 @@ impl Invocation {
         call.option("-threads", threads.to_string());
         call.input(&work.demuxer, source);
         call.mapped(work);
-        call.option("-output_ts_offset", OTHER_STREAMS_AHEAD_SECONDS.to_string());
-        call.words(&["-avoid_negative_ts", "disabled", "-map_chapters", "-1"]);
+        // As in a title made in one go.
+        call.words(&["-enc_time_base", "-1"]);
+        match ahead_seconds(&work.container) {
+            0 => {}
+            ahead => call.words(&["-output_ts_offset", &ahead.to_string(), "-avoid_negative_ts", "disabled"]),
+        }
+        call.words(&["-map_chapters", "-1"]);
         call.option("-f", &work.container);
         call.word(output_name(&work.container));
         call

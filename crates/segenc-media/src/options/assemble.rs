@@ -43,7 +43,10 @@ pub(super) fn job(
     container: Option<&str>,
     output_name: Option<&str>,
 ) -> Result<JobSpec, OptionError> {
-    let format = given.iter().rev().find(|option| option.known.is_some_and(|known| known.role == Role::Format));
+    let format = given
+        .iter()
+        .rev()
+        .find(|option| option.known.is_some_and(|known| known.role == Role::Format));
     let format = format.map(|option| (option.word.as_str(), option.text()));
     let (container, flavour) = container::choose(format, container, output_name)?;
     let mut draft = Draft {
@@ -108,7 +111,10 @@ impl Draft {
                 if self.place_encoding(given, kinds)? {
                     return Ok(());
                 }
-                Err(without_effect(given, kinds))
+                match specifier::streams(&given.word, given.specifier.as_deref())? {
+                    Specifier::Any => Err(without_effect(given, kinds)),
+                    Specifier::Kind(kind, _) => Err(without_effect(given, &[kind])),
+                }
             }
             Role::EncodingAndMuxing(kinds) => {
                 self.place_encoding(given, kinds)?;
@@ -135,13 +141,18 @@ impl Draft {
             return Err(bad_value(given, &format!("is not for {} streams", kind_name(kind))));
         }
         let mut placed = false;
-        if kinds.contains(&StreamKind::Video) && meant.covers(StreamKind::Video) && self.codecs.film.encoder().is_some() {
+        if kinds.contains(&StreamKind::Video)
+            && meant.covers(StreamKind::Video)
+            && self.codecs.film.encoder().is_some()
+        {
             only_film(given, meant)?;
             self.video.push(option(given));
             placed = true;
         }
         let others = OTHERS.iter().any(|kind| {
-            kinds.contains(kind) && meant.covers(*kind) && self.codecs.encodes(*kind, meant.position())
+            kinds.contains(kind)
+                && meant.covers(*kind)
+                && self.codecs.encodes(*kind, meant.position())
         });
         if others {
             self.streams.push(option(given));
@@ -154,7 +165,11 @@ impl Draft {
         let name = given.name.as_str();
         let meant = specifier::streams(&given.word, given.specifier.as_deref())?;
         let mut placed = false;
-        let film = self.codecs.film.encoder().filter(|encoder| encoder.has(name) && meant.covers(StreamKind::Video));
+        let film = self
+            .codecs
+            .film
+            .encoder()
+            .filter(|encoder| encoder.has(name) && meant.covers(StreamKind::Video));
         if let Some(encoder) = film {
             only_film(given, meant)?;
             self.check_private(given, encoder)?;
@@ -168,7 +183,8 @@ impl Draft {
             self.streams.push(option(given));
             placed = true;
         }
-        if !placed && meant == Specifier::Any && container::options(self.container.family).contains(&name) {
+        if !placed && meant == Specifier::Any && container::options(self.container.family).has(name)
+        {
             self.mux(given);
             placed = true;
         }
@@ -198,7 +214,9 @@ impl Draft {
         }
         let film = match self.codecs.film {
             Film::Chosen(encoder) => format!("the video encoder is {}", encoder.name),
-            Film::Default(encoder) => format!("the video encoder is {} unless said otherwise", encoder.name),
+            Film::Default(encoder) => {
+                format!("the video encoder is {} unless said otherwise", encoder.name)
+            }
             Film::Copied => "video is copied".to_owned(),
             Film::Dropped => "video is dropped".to_owned(),
         };
@@ -231,7 +249,9 @@ impl Draft {
                 self.streams.push(option(given));
                 Ok(())
             }
-            Specifier::Kind(kind, _) => Err(bad_value(given, &format!("is not for {} streams", kind_name(kind)))),
+            Specifier::Kind(kind, _) => {
+                Err(bad_value(given, &format!("is not for {} streams", kind_name(kind))))
+            }
             Specifier::Any => Err(OptionError::new(
                 OptionErrorKind::BadSpecifier,
                 &given.word,
@@ -243,21 +263,34 @@ impl Draft {
 
     fn defaults(&mut self, flavour: Flavour) {
         let said = |options: &[OutputOption], names: &[&str]| {
-            options.iter().any(|option| names.contains(&option.name.split(':').next().unwrap_or_default()))
+            options
+                .iter()
+                .any(|option| names.contains(&option.name.split(':').next().unwrap_or_default()))
         };
         if let Film::Default(_) = self.codecs.film {
             let silent = self.rates.iter().all(|rate| *rate == Rate::Silent);
             if silent && !said(&self.video, &["crf", "qp", "b", "q", "qscale", "global_quality"]) {
-                self.video.push(OutputOption { name: "crf".to_owned(), value: Some(DEFAULT_CRF.to_owned()) });
+                self.video.push(OutputOption {
+                    name: "crf".to_owned(),
+                    value: Some(DEFAULT_CRF.to_owned()),
+                });
             }
             if !said(&self.video, &["preset"]) {
-                self.video.push(OutputOption { name: "preset".to_owned(), value: Some(DEFAULT_PRESET.to_owned()) });
+                self.video.push(OutputOption {
+                    name: "preset".to_owned(),
+                    value: Some(DEFAULT_PRESET.to_owned()),
+                });
             }
         }
         match flavour {
             // ffmpeg goes by the output's extension here, and the file being written has another name.
-            Flavour::BluRay if self.container.muxer == "mpegts" && !said(&self.mux, &["mpegts_m2ts_mode"]) => {
-                self.mux.push(OutputOption { name: "mpegts_m2ts_mode".to_owned(), value: Some("1".to_owned()) });
+            Flavour::BluRay
+                if self.container.muxer == "mpegts" && !said(&self.mux, &["mpegts_m2ts_mode"]) =>
+            {
+                self.mux.push(OutputOption {
+                    name: "mpegts_m2ts_mode".to_owned(),
+                    value: Some("1".to_owned()),
+                });
             }
             Flavour::BluRay | Flavour::Usual | Flavour::SoundOnly | Flavour::SubtitlesOnly => {}
         }
@@ -313,7 +346,10 @@ fn only_film(given: &Given, meant: Specifier) -> Result<(), OptionError> {
         Some(position) if position > 0 && meant.covers(StreamKind::Video) => Err(OptionError::new(
             OptionErrorKind::BadSpecifier,
             &given.word,
-            format!("{} is for a further video stream, and only the first is encoded", shown(&given.word)),
+            format!(
+                "{} is for a further video stream, and only the first is encoded",
+                shown(&given.word)
+            ),
         )
         .hint("use :v; further video streams are copied")),
         Some(_) | None => Ok(()),
@@ -321,7 +357,11 @@ fn only_film(given: &Given, meant: Specifier) -> Result<(), OptionError> {
 }
 
 fn bad_value(given: &Given, why: &str) -> OptionError {
-    OptionError::new(OptionErrorKind::BadValue, &given.word, format!("{} {why}", shown(&given.word)))
+    OptionError::new(
+        OptionErrorKind::BadValue,
+        &given.word,
+        format!("{} {why}", shown(&given.word)),
+    )
 }
 
 fn without_effect(given: &Given, kinds: &[StreamKind]) -> OptionError {
@@ -329,7 +369,11 @@ fn without_effect(given: &Given, kinds: &[StreamKind]) -> OptionError {
     let error = OptionError::new(
         OptionErrorKind::OptionWithoutEffect,
         &given.word,
-        format!("{} would have no effect: no {} stream it is for is encoded", shown(&given.word), names.join(" or ")),
+        format!(
+            "{} would have no effect: no {} stream it is for is encoded",
+            shown(&given.word),
+            names.join(" or ")
+        ),
     );
     if kinds.contains(&StreamKind::Audio) {
         return error.hint("audio is copied unless an encoder is named, such as -c:a libopus");

@@ -5,6 +5,7 @@
 use segenc_core::source::StreamKind::{self, Audio, Subtitle, Video};
 
 use super::error::{OptionError, OptionErrorKind, shown};
+use super::table::Names;
 
 /// What an option is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +41,14 @@ pub(super) enum Takes {
     Nothing,
     /// A number, possibly with `k`, `M` and the like.
     Number,
+    /// A number, or `auto`.
+    NumberOrAuto,
     /// A rate: a number, a fraction, or a name such as `ntsc`.
     Rate,
     /// Numbers with commas.
     Numbers,
     /// Some of these words, each with `+` or `-` in front.
-    Flags(&'static [&'static str]),
+    Flags(Names),
     /// Any text.
     Text,
 }
@@ -67,18 +70,20 @@ const VA: &[StreamKind] = &[Video, Audio];
 const VAS: &[StreamKind] = &[Video, Audio, Subtitle];
 
 /// Flags of `-flags` that mean the same in every segment.
-const CODEC_FLAGS: &[&str] = &[
-    "cgop", "ilme", "ildct", "bitexact", "mv4", "qpel", "loop", "gray", "aic", "low_delay", "umv", "obmc", "drop_changed",
-    "frame_duration",
-];
+const CODEC_FLAGS: Names = Names(
+    "\
+     cgop ilme ildct bitexact mv4 qpel loop gray aic low_delay umv obmc drop_changed
+     frame_duration",
+);
 
 /// Flags of `-movflags` that make one ordinary file.
-const MOV_FLAGS: &[&str] = &[
-    "faststart", "frag_keyframe", "frag_every_frame", "empty_moov", "separate_moof", "default_base_moof",
-    "disable_chpl", "omit_tfhd_offset", "write_colr", "prefer_icc", "write_gama", "use_metadata_tags", "skip_trailer",
-    "negative_cts_offsets", "delay_moov", "global_sidx", "skip_sidx", "cmaf", "dash", "frag_discont",
-    "hybrid_fragmented",
-];
+const MOV_FLAGS: Names = Names(
+    "\
+     faststart frag_keyframe frag_every_frame empty_moov separate_moof default_base_moof
+     disable_chpl omit_tfhd_offset write_colr prefer_icc write_gama use_metadata_tags
+     skip_trailer negative_cts_offsets delay_moov global_sidx skip_sidx cmaf dash frag_discont
+     hybrid_fragmented",
+);
 
 const fn known(name: &'static str, role: Role, takes: Takes) -> Known {
     Known { name, role, takes }
@@ -106,7 +111,7 @@ const ABOUT_STREAMS: &[Known] = &[
     known("timecode", Role::Muxing, Takes::Text),
     known("max_interleave_delta", Role::Muxing, Takes::Number),
     known("metadata_header_padding", Role::Muxing, Takes::Number),
-    known("fflags", Role::Muxing, Takes::Flags(&["bitexact", "flush_packets"])),
+    known("fflags", Role::Muxing, Takes::Flags(Names("bitexact flush_packets"))),
     known("bitexact", Role::EncodingAndMuxing(VAS), Takes::Nothing),
     known("strict", Role::EncodingAndMuxing(VAS), Takes::Text),
 ];
@@ -124,7 +129,7 @@ const FOR_ENCODERS: &[Known] = &[
     known("compression_level", Role::Encoding(VA), Takes::Number),
     known("trellis", Role::Encoding(VA), Takes::Number),
     known("flags", Role::Encoding(VAS), Takes::Flags(CODEC_FLAGS)),
-    known("threads", Role::Encoding(VA), Takes::Text),
+    known("threads", Role::Encoding(VA), Takes::NumberOrAuto),
     known("ac", Role::Encoding(A), Takes::Number),
     known("ar", Role::Encoding(A), Takes::Number),
     known("sample_fmt", Role::Encoding(A), Takes::Text),
@@ -239,23 +244,33 @@ pub(super) fn check_value(word: &str, takes: Takes, value: &str) -> Result<(), O
     match takes {
         Takes::Nothing | Takes::Text => Ok(()),
         Takes::Number => is_number(value).then_some(()).ok_or_else(|| error("a number")),
+        Takes::NumberOrAuto if value == "auto" => Ok(()),
+        Takes::NumberOrAuto => {
+            is_number(value).then_some(()).ok_or_else(|| error("a number or auto"))
+        }
         Takes::Rate => {
-            let named = ["ntsc", "pal", "qntsc", "qpal", "sntsc", "spal", "film", "ntsc-film"].contains(&value);
-            let fraction = value.split(['/', ':']).count() <= 2 && value.split(['/', ':']).all(is_number);
-            (named || fraction).then_some(()).ok_or_else(|| error("a frame rate, such as 25 or 30000/1001"))
+            let named = ["ntsc", "pal", "qntsc", "qpal", "sntsc", "spal", "film", "ntsc-film"]
+                .contains(&value);
+            let fraction =
+                value.split(['/', ':']).count() <= 2 && value.split(['/', ':']).all(is_number);
+            (named || fraction)
+                .then_some(())
+                .ok_or_else(|| error("a frame rate, such as 25 or 30000/1001"))
         }
-        Takes::Numbers => {
-            value.split(',').all(is_number).then_some(()).ok_or_else(|| error("numbers with commas between them"))
-        }
+        Takes::Numbers => value
+            .split(',')
+            .all(is_number)
+            .then_some(())
+            .ok_or_else(|| error("numbers with commas between them")),
         Takes::Flags(allowed) => {
             for flag in value.split(['+', '-']).filter(|flag| !flag.is_empty()) {
-                if !allowed.contains(&flag) {
+                if !allowed.has(flag) {
                     return Err(OptionError::new(
                         OptionErrorKind::BadValue,
                         word,
                         format!("{} with {} cannot be carried over", shown(word), shown(flag)),
                     )
-                    .hint(format!("flags that can: {}", allowed.join(", "))));
+                    .hint(format!("flags that can: {}", allowed.listed())));
                 }
             }
             Ok(())
@@ -274,5 +289,7 @@ pub(super) fn is_number(text: &str) -> bool {
     let has_digit = number.bytes().any(|byte| byte.is_ascii_digit());
     let suffix = suffix.strip_suffix('B').unwrap_or(suffix);
     let suffix = suffix.strip_suffix('i').unwrap_or(suffix);
-    has_digit && number.matches('.').count() <= 1 && matches!(suffix, "" | "k" | "K" | "M" | "G" | "m")
+    has_digit
+        && number.matches('.').count() <= 1
+        && matches!(suffix, "" | "k" | "K" | "M" | "G" | "m")
 }

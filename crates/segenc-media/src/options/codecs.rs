@@ -15,8 +15,13 @@ use super::words::Given;
 /// The encoder of the film where the user names none.
 const DEFAULT_ENCODER: &str = "libx264";
 
-const KINDS: [StreamKind; 5] =
-    [StreamKind::Video, StreamKind::Audio, StreamKind::Subtitle, StreamKind::Attachment, StreamKind::Data];
+const KINDS: [StreamKind; 5] = [
+    StreamKind::Video,
+    StreamKind::Audio,
+    StreamKind::Subtitle,
+    StreamKind::Attachment,
+    StreamKind::Data,
+];
 
 /// What happens to the film.
 #[derive(Debug, Clone, Copy)]
@@ -57,13 +62,20 @@ pub(super) struct Codecs {
 impl Codecs {
     /// Collects the choices.
     pub(super) fn read(given: &[Given], flavour: Flavour) -> Result<Self, OptionError> {
-        let mut codecs = Self { film: Film::Copied, others: Vec::new(), dropped: Vec::new(), encoders: Vec::new() };
+        let mut codecs = Self {
+            film: Film::Copied,
+            others: Vec::new(),
+            dropped: Vec::new(),
+            encoders: Vec::new(),
+        };
         let mut film = None;
         for option in given {
-            match option.known.map(|known| known.role) {
-                Some(Role::Codec) => codecs.choose(option, &mut film)?,
-                Some(Role::Drop(kind)) => codecs.drop_kind(kind),
-                _ => {}
+            let Some(known) = option.known else { continue };
+            if known.role == Role::Codec {
+                codecs.choose(option, &mut film)?;
+            }
+            if let Role::Drop(kind) = known.role {
+                codecs.drop_kind(kind);
             }
         }
         match flavour {
@@ -120,7 +132,8 @@ impl Codecs {
             Specifier::Kind(kind, position) => {
                 let encoded = matches!(kind, StreamKind::Audio | StreamKind::Subtitle);
                 if codec != "copy" && !encoded {
-                    let what = if kind == StreamKind::Video { "further video" } else { kind_name(kind) };
+                    let what =
+                        if kind == StreamKind::Video { "further video" } else { kind_name(kind) };
                     return Err(OptionError::new(
                         OptionErrorKind::BadValue,
                         word,
@@ -142,7 +155,8 @@ impl Codecs {
         let mut found = Vec::new();
         for (at, choice) in self.others.iter().enumerate() {
             let replaced = self.others[at + 1..].iter().any(|later| {
-                later.kind == choice.kind && (later.position.is_none() || later.position == choice.position)
+                later.kind == choice.kind
+                    && (later.position.is_none() || later.position == choice.position)
             });
             if choice.codec != "copy" && !replaced && !self.dropped.contains(&choice.kind) {
                 found.push(encoder::find("", &choice.codec, choice.kind)?);
@@ -167,7 +181,10 @@ impl Codecs {
                 .others
                 .iter()
                 .rev()
-                .find(|choice| choice.kind == kind && (choice.position.is_none() || choice.position == position))
+                .find(|choice| {
+                    choice.kind == kind
+                        && (choice.position.is_none() || choice.position == position)
+                })
                 .is_some_and(|choice| choice.codec != "copy"),
         }
     }

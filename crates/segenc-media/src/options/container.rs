@@ -3,6 +3,7 @@
 //! Must not know encoders beyond which film formats a container can hold at all.
 
 use super::error::{OptionError, OptionErrorKind, nearest, shown};
+use super::table::Names;
 
 /// A family of muxers that share their options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,12 +92,13 @@ const EXTENSIONS: &[(&str, &str, Flavour)] = &[
 ];
 
 /// Muxers that people know and that make no single file.
-const NO_SINGLE_FILE: &[&str] = &[
-    "tee", "hls", "dash", "segment", "stream_segment", "ssegment", "image2", "image2pipe", "null", "smoothstreaming",
-    "hds", "fifo", "rtp", "rtsp", "rtp_mpegts", "sap", "sdl", "sdl2", "opengl", "alsa", "pulse", "oss", "fbdev", "xv",
-    "caca", "decklink", "v4l2", "video4linux2", "webm_chunk", "webm_dash_manifest", "chromaprint", "framemd5", "md5",
-    "hash", "framehash", "streamhash", "crc", "framecrc", "ffmetadata", "mpjpeg", "whip",
-];
+const NO_SINGLE_FILE: Names = Names(
+    "\
+     tee hls dash segment stream_segment ssegment image2 image2pipe null smoothstreaming hds
+     fifo rtp rtsp rtp_mpegts sap sdl sdl2 opengl alsa pulse oss fbdev xv caca decklink v4l2
+     video4linux2 webm_chunk webm_dash_manifest chromaprint framemd5 md5 hash framehash
+     streamhash crc framecrc ffmetadata mpjpeg whip",
+);
 
 /// Finds the container of an output: `-f` first, then what the request names, then the extension.
 pub(super) fn choose(
@@ -111,7 +113,9 @@ pub(super) fn choose(
     }
     if let Some(muxer) = container {
         // A request's field may say `mkv` as well: nothing else can be meant by it.
-        if let Some((found, _)) = by_extension(&format!("x.{muxer}")).filter(|_| find(muxer).is_none()) {
+        if let Some((found, _)) =
+            by_extension(&format!("x.{muxer}")).filter(|_| find(muxer).is_none())
+        {
             return Ok((found, flavour));
         }
         return Ok((by_muxer(muxer, muxer)?, flavour));
@@ -124,12 +128,18 @@ pub(super) fn choose(
             name,
             format!("the container cannot be told from the output's name {:?}", shown(name)),
         )
-        .hint(format!("name it with -f, or give the output one of these extensions: {}", extensions.join(", ")))
+        .hint(format!(
+            "name it with -f, or give the output one of these extensions: {}",
+            extensions.join(", ")
+        ))
     })
 }
 
 fn find(muxer: &str) -> Option<Container> {
-    MUXERS.iter().find(|(name, _)| *name == muxer).map(|&(muxer, family)| Container { muxer, family })
+    MUXERS
+        .iter()
+        .find(|(name, _)| *name == muxer)
+        .map(|&(muxer, family)| Container { muxer, family })
 }
 
 fn by_extension(name: &str) -> Option<(Container, Flavour)> {
@@ -142,7 +152,7 @@ fn by_muxer(word: &str, muxer: &str) -> Result<Container, OptionError> {
     if let Some(found) = find(muxer) {
         return Ok(found);
     }
-    if NO_SINGLE_FILE.contains(&muxer) {
+    if NO_SINGLE_FILE.has(muxer) {
         return Err(OptionError::new(
             OptionErrorKind::BadContainer,
             word,
@@ -188,30 +198,51 @@ pub(super) fn holds(container: Container, encoder: &str) -> Result<(), OptionErr
 }
 
 /// The options that the muxers of a family have, beside those of all muxers.
-pub(super) fn options(family: Family) -> &'static [&'static str] {
+pub(super) fn options(family: Family) -> Names {
     match family {
-        Family::Matroska => &[
-            "reserve_index_space", "cues_to_front", "cluster_size_limit", "cluster_time_limit", "allow_raw_vfw",
-            "flipped_raw_rgb", "write_crc32", "default_mode",
-        ],
-        Family::Mov => &[
-            "movflags", "moov_size", "skip_iods", "iods_audio_profile", "iods_video_profile", "frag_duration",
-            "min_frag_duration", "frag_size", "video_track_timescale", "brand", "use_editlist", "fragment_index",
-            "mov_gamma", "frag_interleave", "use_stream_ids_as_track_ids", "write_btrt", "write_tmcd",
-            "empty_hdlr_name", "movie_timescale",
-        ],
-        Family::MpegTs => &[
-            "mpegts_transport_stream_id", "mpegts_original_network_id", "mpegts_service_id", "mpegts_service_type",
-            "mpegts_pmt_start_pid", "mpegts_start_pid", "mpegts_m2ts_mode", "muxrate", "pes_payload_size",
-            "mpegts_flags", "tables_version", "omit_video_pes_length", "pcr_period", "pat_period", "sdt_period",
-            "nit_period",
-        ],
-        Family::MpegPs => &["muxrate", "preload"],
-        Family::Avi => &["reserve_index_space", "write_channel_mask", "flipped_raw_rgb"],
-        Family::Ogg => &["serial_offset", "oggpagesize", "pagesize", "page_duration"],
-        Family::Mxf => &["signal_standard", "store_user_comments"],
-        Family::Flv => &["flvflags"],
-        Family::Nut => &["syncpoints", "write_index"],
+        Family::Matroska => Names(
+            "\
+             reserve_index_space cues_to_front cluster_size_limit cluster_time_limit
+             allow_raw_vfw flipped_raw_rgb write_crc32 default_mode",
+        ),
+        Family::Mov => Names(
+            "\
+             movflags moov_size skip_iods iods_audio_profile iods_video_profile frag_duration
+             min_frag_duration frag_size video_track_timescale brand use_editlist fragment_index
+             mov_gamma frag_interleave use_stream_ids_as_track_ids write_btrt write_tmcd
+             empty_hdlr_name movie_timescale",
+        ),
+        Family::MpegTs => Names(
+            "\
+             mpegts_transport_stream_id mpegts_original_network_id mpegts_service_id
+             mpegts_service_type mpegts_pmt_start_pid mpegts_start_pid mpegts_m2ts_mode muxrate
+             pes_payload_size mpegts_flags tables_version omit_video_pes_length pcr_period
+             pat_period sdt_period nit_period",
+        ),
+        Family::MpegPs => Names(
+            "\
+             muxrate preload",
+        ),
+        Family::Avi => Names(
+            "\
+             reserve_index_space write_channel_mask flipped_raw_rgb",
+        ),
+        Family::Ogg => Names(
+            "\
+             serial_offset oggpagesize pagesize page_duration",
+        ),
+        Family::Mxf => Names(
+            "\
+             signal_standard store_user_comments",
+        ),
+        Family::Flv => Names(
+            "\
+             flvflags",
+        ),
+        Family::Nut => Names(
+            "\
+             syncpoints write_index",
+        ),
     }
 }
 
@@ -235,14 +266,16 @@ mod tests {
     #[test]
     fn every_extension_leads_to_a_known_muxer() {
         for (extension, muxer, _) in EXTENSIONS {
-            let found = choose(None, None, Some(&format!("film.{extension}"))).map(|(found, _)| found.muxer);
+            let found = choose(None, None, Some(&format!("film.{extension}")))
+                .map(|(found, _)| found.muxer);
             assert_eq!(found.as_deref(), Ok(*muxer));
         }
     }
 
     #[test]
     fn the_option_outranks_the_request_and_the_name() {
-        let muxer = |format, container, name| choose(format, container, name).map(|(found, _)| found.muxer);
+        let muxer =
+            |format, container, name| choose(format, container, name).map(|(found, _)| found.muxer);
         assert_eq!(muxer(Some(("-f", "mov")), Some("mp4"), Some("a.mkv")), Ok("mov"));
         assert_eq!(muxer(None, Some("mp4"), Some("a.mkv")), Ok("mp4"));
         assert_eq!(muxer(None, Some("mkv"), None), Ok("matroska"));

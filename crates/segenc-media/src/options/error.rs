@@ -59,6 +59,23 @@ pub enum OptionErrorKind {
 }
 
 impl OptionErrorKind {
+    /// All of them, for whoever checks that each is documented.
+    pub const ALL: [Self; 13] = [
+        Self::UnknownOption,
+        Self::RefusedOption,
+        Self::OptionWithoutEffect,
+        Self::MissingValue,
+        Self::BadValue,
+        Self::BadSpecifier,
+        Self::StrayWord,
+        Self::UnknownEncoder,
+        Self::BadContainer,
+        Self::BadFilter,
+        Self::UnknownFilter,
+        Self::RefusedFilter,
+        Self::TooLarge,
+    ];
+
     /// The stable name in kebab-case.
     #[must_use]
     pub fn reason(self) -> &'static str {
@@ -99,7 +116,12 @@ impl OptionError {
     }
 
     /// The same with the nearest of the names as a hint, where one is near.
-    pub(super) fn near<'a>(mut self, name: &str, names: impl IntoIterator<Item = &'a str>, dash: &str) -> Self {
+    pub(super) fn near<'a>(
+        mut self,
+        name: &str,
+        names: impl IntoIterator<Item = &'a str>,
+        dash: &str,
+    ) -> Self {
         if let Some(found) = nearest(name, names) {
             self.hint = Some(format!("did you mean {dash}{found}?"));
         }

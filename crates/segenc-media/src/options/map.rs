@@ -16,14 +16,19 @@ pub(super) fn parse(word: &str, text: &str) -> Result<StreamMap, OptionError> {
         None => (false, rest),
     };
     if rest.starts_with('[') {
-        return Err(bad(word, text, "names the end of a filter graph").hint("use one chain of filters with -vf or -af"));
+        return Err(bad(word, text, "names the end of a filter graph")
+            .hint("use one chain of filters with -vf or -af"));
     }
     let (file, streams) = match rest.split_once(':') {
         Some((file, streams)) => (file, Some(streams)),
         None => (rest, None),
     };
     if file != "0" {
-        let what = if position(file).is_some() { "names a further input" } else { "is no stream selector" };
+        let what = if position(file).is_some() {
+            "names a further input"
+        } else {
+            "is no stream selector"
+        };
         return Err(bad(word, text, what).hint("a job has one source: its streams are 0:…"));
     }
     let selector = match streams {
@@ -42,7 +47,9 @@ fn selector(text: &str) -> Option<StreamSelector> {
             Some((key, value)) => (key, Some(value)),
             None => (tag, None),
         };
-        let plain = !key.is_empty() && !tag.contains(['\\', '\'']) && !value.is_some_and(|value| value.contains(':'));
+        let plain = !key.is_empty()
+            && !tag.contains(['\\', '\''])
+            && !value.is_some_and(|value| value.contains(':'));
         return plain.then(|| StreamSelector::Tag(key.to_owned(), value.map(str::to_owned)));
     }
     if let Some(index) = position(text) {
@@ -70,15 +77,32 @@ mod tests {
 
     #[test]
     fn maps_are_read_as_ffmpeg_reads_them() {
-        let read = |text| parse("-map", text).map(|map| (map.negative, map.optional, map.selector)).ok();
+        let read =
+            |text| parse("-map", text).map(|map| (map.negative, map.optional, map.selector)).ok();
         assert_eq!(read("0"), Some((false, false, StreamSelector::All)));
         assert_eq!(read("-0:d"), Some((true, false, StreamSelector::Kind(StreamKind::Data, None))));
-        assert_eq!(read("0:a:1?"), Some((false, true, StreamSelector::Kind(StreamKind::Audio, Some(1)))));
+        assert_eq!(
+            read("0:a:1?"),
+            Some((false, true, StreamSelector::Kind(StreamKind::Audio, Some(1))))
+        );
         assert_eq!(read("0:V:0"), Some((false, false, StreamSelector::Film(Some(0)))));
         assert_eq!(read("0:3"), Some((false, false, StreamSelector::Index(3))));
         let tag = StreamSelector::Tag("language".into(), Some("eng".into()));
         assert_eq!(read("0:m:language:eng"), Some((false, false, tag)));
-        for text in ["1:0", "[out]", "", "0:", "0:x", "0:p:1", "0:a:x", "0:#1", "a", "0:m:", "0:a:m:language:eng", "--0"] {
+        for text in [
+            "1:0",
+            "[out]",
+            "",
+            "0:",
+            "0:x",
+            "0:p:1",
+            "0:a:x",
+            "0:#1",
+            "a",
+            "0:m:",
+            "0:a:m:language:eng",
+            "--0",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -15,6 +15,7 @@ mod map;
 mod refused;
 mod specifier;
 mod split;
+mod table;
 mod words;
 
 #[cfg(test)]
@@ -32,7 +33,11 @@ pub use filter::parse_filter_chain;
 ///
 /// # Errors
 /// If a word is unknown, refused, or cannot mean anything here; the error says what to use instead.
-pub fn parse(args: &[String], container: Option<&str>, output_name: Option<&str>) -> Result<JobSpec, OptionError> {
+pub fn parse(
+    args: &[String],
+    container: Option<&str>,
+    output_name: Option<&str>,
+) -> Result<JobSpec, OptionError> {
     let given = words::read(args)?;
     assemble::job(args, &given, container, output_name)
 }

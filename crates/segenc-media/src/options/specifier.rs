@@ -101,9 +101,14 @@ mod tests {
 
     #[test]
     fn kinds_and_positions_are_understood_and_numbers_refused() {
-        assert_eq!(streams("-b:a:1", Some("a:1")).ok(), Some(Specifier::Kind(StreamKind::Audio, Some(1))));
+        assert_eq!(
+            streams("-b:a:1", Some("a:1")).ok(),
+            Some(Specifier::Kind(StreamKind::Audio, Some(1)))
+        );
         assert_eq!(streams("-c", None).ok(), Some(Specifier::Any));
-        for text in ["1", "", "a:", "a:x", "a:1:2", "m:language:eng", "p:1", "#3", "i:3", "a:99999", "a:+1"] {
+        for text in
+            ["1", "", "a:", "a:x", "a:1:2", "m:language:eng", "p:1", "#3", "i:3", "a:99999", "a:+1"]
+        {
             assert!(streams("-c", Some(text)).is_err(), "{text} must be refused");
         }
     }

@@ -28,7 +28,12 @@ impl Options<'_> {
 }
 
 /// Decides.
-pub(super) fn policy(film: Film, options: &[OutputOption], filters: &FilterClass, rates: &[Rate]) -> SplitPolicy {
+pub(super) fn policy(
+    film: Film,
+    options: &[OutputOption],
+    filters: &FilterClass,
+    rates: &[Rate],
+) -> SplitPolicy {
     let whole = |reason: &str| SplitPolicy::Whole { reason: reason.to_owned() };
     let Some(encoder) = film.encoder() else {
         return whole("video is not encoded");
@@ -48,12 +53,16 @@ pub(super) fn policy(film: Film, options: &[OutputOption], filters: &FilterClass
 /// What counts over the whole film.
 fn clock(options: &Options<'_>) -> Option<String> {
     if options.value("r").is_some() {
-        return Some("a change of the frame rate (-r) keeps one clock over the whole film".to_owned());
+        return Some(
+            "a change of the frame rate (-r) keeps one clock over the whole film".to_owned(),
+        );
     }
     match options.value("force_key_frames") {
         // A keyframe of the source is one in whichever segment it stands.
         None | Some("source" | "source_no_drop") => None,
-        Some(_) => Some("forced keyframes (-force_key_frames) are counted over the whole film".to_owned()),
+        Some(_) => {
+            Some("forced keyframes (-force_key_frames) are counted over the whole film".to_owned())
+        }
     }
 }
 
@@ -67,7 +76,9 @@ fn rate_control(encoder: &Encoder, options: &Options<'_>, rates: &[Rate]) -> Opt
         return asked;
     }
     if ["maxrate", "minrate", "bufsize"].into_iter().any(|name| options.set(name)) {
-        return Some("a bitrate limit (-maxrate, -bufsize) needs one buffer over the whole film".to_owned());
+        return Some(
+            "a bitrate limit (-maxrate, -bufsize) needs one buffer over the whole film".to_owned(),
+        );
     }
     let mode = options.value("rc").unwrap_or_default();
     if options.set("constant_bit_rate") || options.set("cbr") || mode.starts_with("cbr") {
@@ -77,13 +88,16 @@ fn rate_control(encoder: &Encoder, options: &Options<'_>, rates: &[Rate]) -> Opt
     let each_frame = encoder.quality.contains(&"b");
     let bounded = BOUNDED_BY_BITRATE.contains(&encoder.name);
     if options.set("b") && !each_frame && (!quality || bounded) {
-        return Some("a bitrate target (-b:v) needs one rate control over the whole film".to_owned());
+        return Some(
+            "a bitrate target (-b:v) needs one rate control over the whole film".to_owned(),
+        );
     }
     match encoder.by_default {
         Aim::Bitrate if !quality => Some(format!(
             "{} aims at a bitrate unless told otherwise{}",
             encoder.name,
             match encoder.quality.first() {
+                Some(option @ &"q") => format!("; with -{option}:v it aims at a quality"),
                 Some(option) => format!("; with -{option} it aims at a quality"),
                 None => String::new(),
             }

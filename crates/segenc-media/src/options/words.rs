@@ -45,11 +45,16 @@ impl Given {
 /// Reads all words.
 pub(super) fn read(args: &[String]) -> Result<Vec<Given>, OptionError> {
     if args.len() > MAX_WORDS {
-        return Err(OptionError::new(OptionErrorKind::TooLarge, "", format!("more than {MAX_WORDS} words of options")));
+        return Err(OptionError::new(
+            OptionErrorKind::TooLarge,
+            "",
+            format!("more than {MAX_WORDS} words of options"),
+        ));
     }
     for word in args {
         if word.len() > MAX_WORD_BYTES {
-            let message = format!("a word of more than {MAX_WORD_BYTES} bytes begins with {:?}", shown(word));
+            let message =
+                format!("a word of more than {MAX_WORD_BYTES} bytes begins with {:?}", shown(word));
             return Err(OptionError::new(OptionErrorKind::TooLarge, word, message));
         }
         if word.contains('\0') {
@@ -72,7 +77,11 @@ pub(super) fn read(args: &[String]) -> Result<Vec<Given>, OptionError> {
 }
 
 fn missing(word: &str) -> OptionError {
-    OptionError::new(OptionErrorKind::MissingValue, word, format!("{} stands without its value", shown(word)))
+    OptionError::new(
+        OptionErrorKind::MissingValue,
+        word,
+        format!("{} stands without its value", shown(word)),
+    )
 }
 
 /// Reads a word that must be an option's name.
@@ -97,8 +106,13 @@ fn name(word: &str) -> Result<Given, OptionError> {
         Some((name, specifier)) => (name, Some(specifier.to_owned())),
         None => (text, None),
     };
-    let mut given =
-        Given { word: word.to_owned(), name: typed.to_owned(), specifier, value: None, known: None };
+    let mut given = Given {
+        word: word.to_owned(),
+        name: typed.to_owned(),
+        specifier,
+        value: None,
+        known: None,
+    };
     if let Some((option, kind)) = catalog::alias(typed) {
         option.clone_into(&mut given.name);
         if let Some(kind) = kind {
@@ -144,7 +158,7 @@ fn unknown(word: &str, typed: &str) -> OptionError {
 }
 
 fn family_options() -> impl Iterator<Item = &'static str> {
-    container::FAMILIES.iter().flat_map(|family| container::options(*family).iter().copied())
+    container::FAMILIES.iter().flat_map(|family| container::options(*family).iter())
 }
 
 fn is_private(name: &str) -> bool {
@@ -156,10 +170,16 @@ fn check(option: &Given, value: &str) -> Result<(), OptionError> {
     let takes = option.known.map_or(Takes::Text, |known| known.takes);
     let flags = matches!(takes, Takes::Flags(_)) || option.name == "movflags";
     if !flags && looks_like_option(value) {
-        return Err(missing(word).hint(format!("{} stands where its value is expected", shown(value))));
+        return Err(
+            missing(word).hint(format!("{} stands where its value is expected", shown(value)))
+        );
     }
     if value.is_empty() && !matches!(option.known.map(|known| known.role), Some(Role::Metadata)) {
-        return Err(OptionError::new(OptionErrorKind::BadValue, word, format!("{} has an empty value", shown(word))));
+        return Err(OptionError::new(
+            OptionErrorKind::BadValue,
+            word,
+            format!("{} has an empty value", shown(word)),
+        ));
     }
     if option.name == "movflags" {
         return catalog::check_value(word, catalog::MOVFLAGS, value);
@@ -171,5 +191,8 @@ fn check(option: &Given, value: &str) -> Result<(), OptionError> {
 fn looks_like_option(value: &str) -> bool {
     let Some(name) = value.strip_prefix('-') else { return false };
     let name = name.split(':').next().unwrap_or(name);
-    catalog::find(name).is_some() || catalog::alias(name).is_some() || refused::find(name).is_some() || is_private(name)
+    catalog::find(name).is_some()
+        || catalog::alias(name).is_some()
+        || refused::find(name).is_some()
+        || is_private(name)
 }

@@ -3,6 +3,7 @@
 //! A fetch is a task of its own that all who wait for one of its granules hold together: the last one
 //! to let go stops it, so that nothing is fetched for a reader that went away.
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +36,14 @@ pub(crate) enum Trouble {
     #[error("the server refuses the source: {0}")]
     Refused(StatusCode),
     /// This worker cannot store what it fetched.
-    #[error("what was fetched cannot be stored: {0}")]
-    Storing(String),
+    #[error("what was fetched cannot be kept in the scratch folder: {1}")]
+    Storing(ErrorKind, String),
+}
+
+impl Trouble {
+    pub(super) fn storing(error: &std::io::Error) -> Self {
+        Self::Storing(error.kind(), error.to_string())
+    }
 }
 
 /// A window on its way.
@@ -150,7 +157,7 @@ impl Filling {
             gathered.extend_from_slice(&bytes);
             while let Some(granule) = self.complete(&mut gathered) {
                 let stored = self.file.store(self.next, granule).await;
-                stored.map_err(|error| Trouble::Storing(error.to_string()))?;
+                stored.map_err(|error| Trouble::storing(&error))?;
                 self.next += 1;
                 let next = self.next;
                 self.progress.send_modify(|progress| progress.next = next);

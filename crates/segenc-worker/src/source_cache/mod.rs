@@ -115,11 +115,8 @@ impl SourceCache {
             .get_mut(&key)
             .ok_or_else(|| io::Error::other("the source vanished while it was opened"))?;
         kept.readers += 1;
-        let exposed = Arc::new(Exposed {
-            file: Arc::clone(&kept.file),
-            upstream,
-            trouble: OnceLock::new(),
-        });
+        let exposed =
+            Arc::new(Exposed { file: Arc::clone(&kept.file), upstream, trouble: OnceLock::new() });
         tables.open.insert(word.clone(), Arc::clone(&exposed));
         drop(tables);
         let url = format!("http://{}/{word}", self.address);

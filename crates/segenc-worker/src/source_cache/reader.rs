@@ -51,7 +51,7 @@ impl Reader {
         }
         let end = ((granule + 1) * GRANULE).min(self.end);
         let read = self.exposed.file.read(self.position..end).await;
-        let bytes = read.map_err(|error| Trouble::Storing(error.to_string()))?;
+        let bytes = read.map_err(|error| Trouble::storing(&error))?;
         self.position = end;
         Ok(Some(bytes))
     }
@@ -77,7 +77,7 @@ impl Reader {
                 Waited::Look => {}
                 Waited::Trouble(trouble) => match trouble {
                     // True for everybody.
-                    Trouble::Changed | Trouble::Storing(_) => return Err(trouble),
+                    Trouble::Changed | Trouble::Storing(..) => return Err(trouble),
                     // Somebody else's task may have lost its lease; this one asks for itself.
                     Trouble::Interrupted(_) | Trouble::Refused(_) if !is_own => {}
                     Trouble::Interrupted(_) | Trouble::Refused(_) => return Err(trouble),

@@ -14,13 +14,19 @@ use crate::terminal;
 
 /// Fetches the finished output, puts it in place and says so.
 pub(crate) async fn deliver(wish: &Wish, api: &Api, job: &JobView) -> anyhow::Result<()> {
-    let output = job.output.as_ref().ok_or_else(|| Halt::failed("the job is completed without an output"))?;
+    let output = job
+        .output
+        .as_ref()
+        .ok_or_else(|| Halt::failed("the job is completed without an output"))?;
     let report: ReportView = api.get(&format!("/api/jobs/{}/report", job.id)).await?;
     if !report.verified {
-        return Err(Halt::failed("the output is not verified").reason("output-not-verified").into());
+        return Err(Halt::failed("the output is not verified")
+            .reason("output-not-verified")
+            .into());
     }
     let partial = wish.output.open_partial()?;
-    let bar = (!wish.voice.json && !wish.voice.quiet && terminal::is_interactive()).then(terminal::bar);
+    let bar =
+        (!wish.voice.json && !wish.voice.quiet && terminal::is_interactive()).then(terminal::bar);
     if let Some(bar) = &bar {
         bar.set_length(output.size);
     }
@@ -57,11 +63,15 @@ fn tell(wish: &Wish, job: &JobView, report: &ReportView, size: u64) {
         format!(" ({:.1} x real time)", ratio(film, took))
     });
     let made = if report.frames > 0 {
-        format!("{}, {}", counted(report.frames, "frame"), counted(u64::from(report.segments), "segment"))
+        format!(
+            "{}, {}",
+            counted(report.frames, "frame"),
+            counted(u64::from(report.segments), "segment")
+        )
     } else {
         counted(u64::try_from(report.checks.len()).unwrap_or(u64::MAX), "check")
     };
-    terminal::say(&format!(
+    terminal::result(&format!(
         "done in {}{}: {} -> {} ({:.0} %), verified: {made}",
         span(took),
         speed.unwrap_or_default(),

@@ -8,6 +8,7 @@ use super::{Wish, ending, heading};
 use crate::api::{Api, ApiError};
 use crate::follow;
 use crate::halt::{Exit, Halt};
+use crate::inspection::Inspection;
 use crate::interrupt::Interrupts;
 use crate::places;
 use crate::progress::Progress;
@@ -41,9 +42,9 @@ pub(crate) async fn run(wish: &Wish, interrupts: &Interrupts) -> anyhow::Result<
 
 /// A look into the source where ffmpeg is at hand; the farm's workers look again anyway.
 async fn tell_of_source(wish: &Wish) -> anyhow::Result<()> {
-    match heading::tools().await {
-        Ok(tools) => {
-            let facts = heading::facts(&tools, &wish.source).await?;
+    match Inspection::prepare().await {
+        Ok(inspection) => {
+            let facts = inspection.facts(&wish.source).await?;
             Ok(heading::tell(wish, &facts)?)
         }
         Err(_) => Ok(()),
@@ -110,7 +111,9 @@ async fn work(wish: &Wish, api: &Api, id: u64) -> anyhow::Result<()> {
     let job = followed?;
     if job.state == "completed" {
         return ending::deliver(wish, api, &job).await.map_err(|error| {
-            error.context(format!("job {id} is completed on the server, but fetching its output failed"))
+            error.context(format!(
+                "job {id} is completed on the server, but fetching its output failed"
+            ))
         });
     }
     Err(ending::not_completed(&job, &format!("`segenc jobs logs {id}` tells more")).into())

@@ -1,53 +1,22 @@
 //! What is told before the work: the source, what becomes of it, and how.
 //!
-//! Looks into the source with ffprobe, so that a file that is no video is refused within a second.
+//! Only words: what is in the source was looked up before.
 
-use segenc_core::plan::{PlanError, Planner, Way};
+use segenc_core::plan::{Planner, Way};
 use segenc_core::source::{SourceFacts, StreamFacts, StreamKind};
 use segenc_core::spec::VideoSpec;
-use segenc_media::{Attempt, MediaInput, Tools, WorkError};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::Wish;
 use crate::halt::Halt;
+use crate::inspection;
 use crate::places::name_of;
 use crate::quantities::{bytes, clock, counted};
 use crate::terminal;
 
-/// Finds ffmpeg, or says what to do.
-pub(crate) async fn tools() -> Result<Tools, Halt> {
-    Tools::find().await.map_err(|error| {
-        Halt::failed(error.to_string())
-            .reason("ffmpeg-missing")
-            .hint("install ffmpeg 5.1 or later (on Debian and Ubuntu: apt install ffmpeg)")
-    })
-}
-
-/// Reads what is in the source.
-pub(crate) async fn facts(tools: &Tools, source: &std::path::Path) -> anyhow::Result<SourceFacts> {
-    let scratch = tempfile::tempdir()?;
-    let (progress, _) = watch::channel(segenc_media::Progress::default());
-    let attempt = Attempt {
-        tools,
-        scratch: scratch.path(),
-        cancel: CancellationToken::new(),
-        progress,
-        encode_threads: 0,
-    };
-    let probed = segenc_media::probe(&attempt, &MediaInput::File(source.to_owned())).await;
-    probed.map_err(|error| match error {
-        WorkError::Canceled => Halt::failed("reading the source was interrupted").into(),
-        WorkError::Failed(failure) => Halt::failed(failure.message)
-            .reason(failure.reason)
-            .log_tail(&failure.log_tail)
-            .into(),
-    })
-}
-
 /// Says what will happen. Refuses what cannot be made of this source.
 pub(crate) fn tell(wish: &Wish, facts: &SourceFacts) -> Result<(), Halt> {
-    let planner = Planner::new(&wish.spec, facts).map_err(|error| refused(&error))?;
+    let planner =
+        Planner::new(&wish.spec, facts).map_err(|error| inspection::plan_refused(&error))?;
     let encoder = match &wish.spec.video {
         VideoSpec::Encode(video) => video.encoder.clone(),
         VideoSpec::Copy => "video copied".to_owned(),
@@ -70,16 +39,14 @@ pub(crate) fn tell(wish: &Wish, facts: &SourceFacts) -> Result<(), Halt> {
     }
     terminal::say(&format!("source   {}: {}", name_of(&wish.source), describe(facts)));
     let way = match &planner.header().way {
-        Way::Segments => format!("in segments of about {} s", planner.header().target_millis / 1000),
+        Way::Segments => {
+            format!("in segments of about {} s", planner.header().target_millis / 1000)
+        }
         Way::Whole { reason } => format!("in one piece: {reason}"),
     };
     let name = name_of(wish.output.path());
     terminal::say(&format!("output   {name}: {}, {encoder}, {way}", wish.spec.container));
     Ok(())
-}
-
-pub(crate) fn refused(error: &PlanError) -> Halt {
-    Halt::usage(error.to_string()).reason("plan-impossible")
 }
 
 /// A source in one line: `mkv, 1:30:00, 4.2 GB, h264 1920x1080, 2 audio, 3 subtitle`.

@@ -4,48 +4,52 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use anyhow::Context as _;
 use reqwest::Method;
 use segenc_proto::rest::JobView;
 use segenc_server::{Protection, RunningServer, ServerConfig};
 use segenc_worker::{Leave, ServerFiles};
 
-use super::state::State;
+use super::state::{Found, State};
 use super::{Wish, ending, heading};
 use crate::api::Api;
 use crate::follow;
 use crate::halt::{Exit, Halt};
+use crate::inspection::Inspection;
 use crate::interrupt::Interrupts;
 use crate::progress::Progress;
 use crate::terminal;
-use crate::wiring::{RunningWorker, WorkerPlace, parse_spec};
+use crate::wiring::{self, RunningWorker, WorkerPlace, parse_spec};
 
 /// What to do when it did not come to an end.
 const AGAIN: &str = "the same command tries again; finished segments are kept";
 
 /// Runs the job to its end.
 pub(crate) async fn run(wish: &Wish, interrupts: &Interrupts) -> anyhow::Result<()> {
-    let tools = heading::tools().await?;
-    let (state, stale) = State::open(wish)?;
-    if let Some(reason) = stale
+    let inspection = Inspection::prepare().await?;
+    let (state, found) = State::open(wish)?;
+    if let Found::Other(reason) = found
         && !wish.voice.quiet
     {
         terminal::say(&format!("starting afresh: {reason}"));
     }
     // The server starts while ffprobe reads the source.
-    let (facts, server) = tokio::join!(heading::facts(&tools, &wish.source), start_server(wish, &state));
+    let (facts, server) = tokio::join!(inspection.facts(&wish.source), start_server(wish, &state));
     let server = server?;
-    let outcome = match facts.and_then(|facts| Ok(heading::tell(wish, &facts)?)) {
+    let told = facts.and_then(|facts| Ok(heading::tell(wish, &facts)?));
+    let nothing_begun = told.is_err() && found != Found::SameWish;
+    let outcome = match told {
         Ok(()) => with_server(wish, &state, &server, interrupts).await,
         Err(error) => Err(error),
     };
     server.stop().await;
-    outcome?;
+    if outcome.is_err() && !nothing_begun {
+        return outcome;
+    }
     // Leftovers cost room, not correctness: the next run of this command deletes them.
     if let Err(error) = state.delete() {
         tracing::warn!(%error, "deleting the finished job's folder failed");
     }
-    Ok(())
+    outcome
 }
 
 async fn start_server(wish: &Wish, state: &State) -> anyhow::Result<RunningServer> {
@@ -57,7 +61,7 @@ async fn start_server(wish: &Wish, state: &State) -> anyhow::Result<RunningServe
         advertise: None,
         parse_spec,
     };
-    segenc_server::start(config).await.context("starting the embedded server failed")
+    wiring::start_server(config).await
 }
 
 async fn with_server(

@@ -42,8 +42,8 @@ pub(crate) async fn run(flags: Encode, voice: Voice) -> anyhow::Result<()> {
     let (source, mark) = look_at_source(&flags.input)?;
     let replace = if flags.overwrite { Replace::WhenVerified } else { Replace::Never };
     let output = OutputFile::check(&flags.output, &source, replace)?;
-    let spec = own_spec(&flags.options, None, flags.output.to_str().or(Some("unnamed")))?;
-    let on_farm = flags.connection.server.is_some();
+    let spec = own_spec(&flags.options, None, &places::name_of(&flags.output))?;
+    let on_farm = flags.connection.named_server().is_some();
     let wish = Wish { source, mark, output, spec, flags, voice, began };
     if on_farm { farm::run(&wish, &interrupts).await } else { local::run(&wish, &interrupts).await }
 }

@@ -26,6 +26,17 @@ pub(crate) struct State {
     _lock: File,
 }
 
+/// What an earlier run has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing.
+    Nothing,
+    /// The same job: it goes on.
+    SameWish,
+    /// Another job, now deleted, and why it cannot go on.
+    Other(&'static str),
+}
+
 /// What the folder was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
@@ -38,26 +49,27 @@ struct Record {
 
 impl State {
     /// Opens the folder for this wish. What is there of another wish (the source or the options have
-    /// changed) is deleted, and the reason given back.
-    pub(crate) fn open(wish: &Wish) -> anyhow::Result<(Self, Option<&'static str>)> {
-        let folder = places::data_folder()?.join("encode").join(key(&wish.source, wish.output.path()));
+    /// changed) is deleted.
+    pub(crate) fn open(wish: &Wish) -> anyhow::Result<(Self, Found)> {
+        let folder =
+            places::data_folder()?.join("encode").join(key(&wish.source, wish.output.path()));
         let lock = lock(&folder)?;
         let state = Self { folder, _lock: lock };
         let wanted = Record::of(wish);
-        let stale = match state.recorded() {
-            Some(found) if found == wanted => None,
-            Some(found) if found.source != wanted.source => Some("the source has changed"),
-            Some(_) => Some("the options are others than last time"),
-            // Nothing to resume, or nothing that can be trusted.
-            None => Some(""),
+        let found = match state.recorded() {
+            Some(record) if record == wanted => return Ok((state, Found::SameWish)),
+            Some(record) if record.source != wanted.source => {
+                Found::Other("the source has changed")
+            }
+            Some(_) => Found::Other("the options are others than last time"),
+            // Also what cannot be read: nothing can be resumed from it.
+            None => Found::Nothing,
         };
-        if stale.is_some() {
-            state.clear()?;
-            let text = serde_json::to_string_pretty(&wanted).context("writing down the wish failed")?;
-            let path = state.record_file();
-            fs::write(&path, text).with_context(|| format!("writing {} failed", path.display()))?;
-        }
-        Ok((state, stale.filter(|reason| !reason.is_empty())))
+        state.clear()?;
+        let text = serde_json::to_string_pretty(&wanted).context("writing down the wish failed")?;
+        let path = state.record_file();
+        fs::write(&path, text).with_context(|| format!("writing {} failed", path.display()))?;
+        Ok((state, found))
     }
 
     /// The embedded server's folder.
@@ -77,6 +89,8 @@ impl State {
 
     /// The job is done: nothing of it is needed any more.
     pub(crate) fn delete(self) -> io::Result<()> {
+        // First of all, so that a half-deleted folder is never taken for a job that goes on.
+        fs::remove_file(self.record_file())?;
         fs::remove_dir_all(&self.folder)
     }
 
@@ -94,7 +108,8 @@ impl State {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    return Err(error).with_context(|| format!("deleting {} failed", path.display()));
+                    return Err(error)
+                        .with_context(|| format!("deleting {} failed", path.display()));
                 }
             }
         }
@@ -103,7 +118,8 @@ impl State {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    return Err(error).with_context(|| format!("deleting {} failed", path.display()));
+                    return Err(error)
+                        .with_context(|| format!("deleting {} failed", path.display()));
                 }
             }
         }

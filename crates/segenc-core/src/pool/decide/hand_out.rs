@@ -16,7 +16,9 @@ impl Draft<'_> {
         if let Some(attempt) = lost {
             return Ok(Answer::Assigned(Some(*attempt)));
         }
-        if worker.running.len() >= worker.capacity() {
+        let held = worker.running.len();
+        let ahead = held >= worker.slots() && !self.pool.has_plenty();
+        if ahead || held >= worker.capacity() {
             return Ok(Answer::Assigned(None));
         }
         let chosen = schedule::choose(&self.pool, self.leases, self.now, worker);

@@ -15,6 +15,7 @@ mod text;
 use segenc_core::source::StreamKind;
 
 use super::error::{OptionError, OptionErrorKind, shown};
+use super::table::Names;
 
 pub(super) use params::{Rate, check as check_params};
 
@@ -26,13 +27,13 @@ pub(super) struct Encoder {
     /// What it encodes.
     pub(super) kind: StreamKind,
     /// Its private options; all take a value.
-    pub(super) options: &'static [&'static str],
+    pub(super) options: Names,
     /// Options that make it aim at a quality (or a size of each frame) instead of a bitrate over time.
     pub(super) quality: &'static [&'static str],
     /// What it aims at when nothing is said.
     pub(super) by_default: Aim,
     /// The option that takes a list of its library's own options.
-    pub(super) list: Option<(List, &'static [&'static str])>,
+    pub(super) list: Option<(List, Names)>,
 }
 
 /// What rate control aims at.
@@ -61,9 +62,17 @@ pub(super) enum List {
 
 /// All tables.
 fn all() -> impl Iterator<Item = &'static Encoder> {
-    [h26x::ENCODERS, av1::ENCODERS, mpeg::ENCODERS, intra::ENCODERS, hardware::ENCODERS, sound::ENCODERS, text::ENCODERS]
-        .into_iter()
-        .flatten()
+    [
+        h26x::ENCODERS,
+        av1::ENCODERS,
+        mpeg::ENCODERS,
+        intra::ENCODERS,
+        hardware::ENCODERS,
+        sound::ENCODERS,
+        text::ENCODERS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// What people write for an encoder, and the encoder they most likely mean.
@@ -93,7 +102,11 @@ const FORMATS: &[(&str, &str)] = &[
 ];
 
 /// Finds an encoder for streams of a kind.
-pub(super) fn find(word: &str, name: &str, kind: StreamKind) -> Result<&'static Encoder, OptionError> {
+pub(super) fn find(
+    word: &str,
+    name: &str,
+    kind: StreamKind,
+) -> Result<&'static Encoder, OptionError> {
     if let Some(found) = all().find(|encoder| encoder.name == name) {
         if found.kind == kind {
             return Ok(found);
@@ -110,7 +123,9 @@ pub(super) fn find(word: &str, name: &str, kind: StreamKind) -> Result<&'static 
             word,
             format!("encoder {} needs a device and frames uploaded to it", shown(name)),
         )
-        .hint("hardware encoders that take frames as they are: _nvenc, _qsv, _amf, _videotoolbox"));
+        .hint(
+            "hardware encoders that take frames as they are: _nvenc, _qsv, _amf, _videotoolbox",
+        ));
     }
     let error = OptionError::new(
         OptionErrorKind::UnknownEncoder,
@@ -120,7 +135,11 @@ pub(super) fn find(word: &str, name: &str, kind: StreamKind) -> Result<&'static 
     if let Some((_, meant)) = FORMATS.iter().find(|(format, _)| *format == name) {
         return Err(error.hint(format!("name an encoder, such as {meant}")));
     }
-    Err(error.near(name, all().filter(|encoder| encoder.kind == kind).map(|encoder| encoder.name), ""))
+    Err(error.near(
+        name,
+        all().filter(|encoder| encoder.kind == kind).map(|encoder| encoder.name),
+        "",
+    ))
 }
 
 /// The encoders that have a private option of this name.
@@ -130,18 +149,20 @@ pub(super) fn owners(option: &str) -> Vec<&'static str> {
 
 /// The names of all private options.
 pub(super) fn option_names() -> impl Iterator<Item = &'static str> {
-    all().flat_map(|encoder| encoder.options.iter().copied().chain(encoder.list.iter().flat_map(|(_, names)| names.iter().copied())))
+    all().flat_map(|encoder| {
+        encoder.options.iter().chain(encoder.list.iter().flat_map(|(_, names)| names.iter()))
+    })
 }
 
 impl Encoder {
     /// Whether the option is one of its private ones.
     pub(super) fn has(&self, option: &str) -> bool {
-        self.options.contains(&option) || self.list_of(option).is_some()
+        self.options.has(option) || self.list_of(option).is_some()
     }
 
     /// Whose list the option takes, if it takes one.
     pub(super) fn list_of(&self, option: &str) -> Option<List> {
-        self.list.filter(|(_, names)| names.contains(&option)).map(|(list, _)| list)
+        self.list.filter(|(_, names)| names.has(option)).map(|(list, _)| list)
     }
 }
 

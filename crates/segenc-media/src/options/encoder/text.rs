@@ -2,21 +2,29 @@
 
 use segenc_core::source::StreamKind;
 
+use super::super::table::Names;
 use super::{Aim, Encoder};
 
-const fn text(name: &'static str, options: &'static [&'static str]) -> Encoder {
-    Encoder { name, kind: StreamKind::Subtitle, options, quality: &[], by_default: Aim::Quality, list: None }
+const fn text(name: &'static str, options: Names) -> Encoder {
+    Encoder {
+        name,
+        kind: StreamKind::Subtitle,
+        options,
+        quality: &[],
+        by_default: Aim::Quality,
+        list: None,
+    }
 }
 
 pub(super) const ENCODERS: &[Encoder] = &[
-    text("mov_text", &["height"]),
-    text("ass", &[]),
-    text("ssa", &[]),
-    text("srt", &[]),
-    text("subrip", &[]),
-    text("webvtt", &[]),
-    text("text", &[]),
-    text("ttml", &[]),
-    text("dvdsub", &["palette", "even_rows_fix"]),
-    text("dvbsub", &[]),
+    text("mov_text", Names("height")),
+    text("ass", Names("")),
+    text("ssa", Names("")),
+    text("srt", Names("")),
+    text("subrip", Names("")),
+    text("webvtt", Names("")),
+    text("text", Names("")),
+    text("ttml", Names("")),
+    text("dvdsub", Names("palette even_rows_fix")),
+    text("dvbsub", Names("")),
 ];

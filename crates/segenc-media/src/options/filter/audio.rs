@@ -4,19 +4,21 @@
 //! network or a second input are missing.
 
 use super::super::error::{OptionError, OptionErrorKind, shown};
+use super::super::table::Names;
 use super::{Filter, refused};
 
-const ALLOWED: &[&str] = &[
-    "anull", "acopy", "aformat", "aresample", "pan", "channelmap", "volume", "loudnorm", "dynaudnorm", "speechnorm",
-    "acompressor", "compand", "mcompand", "alimiter", "agate", "acontrast", "acrusher", "adeclick", "adeclip",
-    "adelay", "adenorm", "adynamicequalizer", "adynamicsmooth", "aecho", "aemphasis", "aexciter", "afade", "afftdn",
-    "anlmdn", "aphaser", "apulsator", "asetnsamples", "asetrate", "asoftclip", "asubboost", "asubcut", "asupercut",
-    "atempo", "atilt", "atrim", "apad", "areverse", "asetpts", "asettb", "bandpass", "bandreject", "bass", "biquad",
-    "bs2b", "chorus", "crossfeed", "crystalizer", "dcshift", "deesser", "dialoguenhance", "earwax", "equalizer",
-    "superequalizer", "extrastereo", "flanger", "haas", "hdcd", "highpass", "highshelf", "lowpass",
-    "lowshelf", "treble", "tiltshelf", "rubberband", "silenceremove", "stereotools", "stereowiden", "surround",
-    "tremolo", "vibrato", "virtualbass", "allpass", "compensationdelay",
-];
+const ALLOWED: Names = Names(
+    "\
+     anull acopy aformat aresample pan channelmap volume loudnorm dynaudnorm speechnorm
+     acompressor compand mcompand alimiter agate acontrast acrusher adeclick adeclip adelay
+     adenorm adynamicequalizer adynamicsmooth aecho aemphasis aexciter afade afftdn anlmdn
+     aphaser apulsator asetnsamples asetrate asoftclip asubboost asubcut asupercut atempo atilt
+     atrim apad areverse asetpts asettb bandpass bandreject bass biquad bs2b chorus crossfeed
+     crystalizer dcshift deesser dialoguenhance earwax equalizer superequalizer extrastereo
+     flanger haas hdcd highpass highshelf lowpass lowshelf treble tiltshelf rubberband
+     silenceremove stereotools stereowiden surround tremolo vibrato virtualbass allpass
+     compensationdelay",
+);
 
 const REFUSED: &[(&str, &str)] = &[
     ("amovie", "it opens a file"),
@@ -45,7 +47,7 @@ const REFUSED: &[(&str, &str)] = &[
 /// Checks one filter.
 pub(super) fn check(filter: &Filter) -> Result<(), OptionError> {
     let name = filter.name.as_str();
-    if ALLOWED.contains(&name) {
+    if ALLOWED.has(name) {
         return Ok(());
     }
     if let Some((_, why)) = REFUSED.iter().find(|(known, _)| *known == name) {
@@ -56,5 +58,5 @@ pub(super) fn check(filter: &Filter) -> Result<(), OptionError> {
         name,
         format!("audio filter {} is not known here", shown(name)),
     )
-    .near(name, ALLOWED.iter().copied(), ""))
+    .near(name, ALLOWED.iter(), ""))
 }

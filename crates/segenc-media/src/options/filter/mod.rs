@@ -8,7 +8,9 @@ mod syntax;
 mod video;
 mod window;
 
+use super::catalog::is_number;
 use super::error::{OptionError, OptionErrorKind, shown};
+use super::table::Names;
 
 pub use syntax::{Argument, Filter, parse_filter_chain};
 
@@ -35,6 +37,9 @@ pub enum FilterClass {
     },
 }
 
+/// Judges a filter by its arguments.
+type Look = fn(&Filter) -> Result<FilterClass, OptionError>;
+
 /// What the tables say of a filter by its name.
 #[derive(Clone, Copy)]
 enum Rule {
@@ -43,7 +48,7 @@ enum Rule {
     /// Needs the film in one piece, because it …
     Whole(&'static str),
     /// It depends on the arguments.
-    Look(fn(&Filter) -> Result<FilterClass, OptionError>),
+    Look(Look),
     /// Not allowed, because it …
     Refused(&'static str),
 }
@@ -70,7 +75,9 @@ pub fn classify_video(chain: &[Filter]) -> Result<FilterClass, OptionError> {
         }
     }
     if run_up > MAX_WINDOW || run_out > MAX_WINDOW {
-        whole.get_or_insert(format!("the filters look at more than {MAX_WINDOW} frames around each frame"));
+        whole.get_or_insert(format!(
+            "the filters look at more than {MAX_WINDOW} frames around each frame"
+        ));
     }
     Ok(match whole {
         Some(reason) => FilterClass::WholeTitle { reason },
@@ -93,19 +100,32 @@ pub fn check_audio(chain: &[Filter]) -> Result<(), OptionError> {
 
 /// Argument names that let some filter, in some version of ffmpeg, open or write a file, load code or
 /// choose a device.
-const FILE_ARGUMENTS: &[&str] = &[
-    "file", "filename", "textfile", "fontfile", "psfile", "plot", "stats_file", "log_path", "model", "model_path",
-    "weights_file", "shader_path", "custom_shader_path", "kernel_file", "sofa", "result", "bind_address", "plugin",
-    "device", "lut", "clut", "input_file", "ppfile",
-];
+const FILE_ARGUMENTS: Names = Names(
+    "\
+     file filename textfile fontfile psfile plot stats_file log_path model model_path
+     weights_file shader_path custom_shader_path kernel_file sofa result bind_address plugin
+     device lut clut input_file ppfile",
+);
+
+/// Arguments by position up to here have been looked at; later ones, where some version of a filter might
+/// have a file, must be numbers.
+const FREE_POSITIONS: usize = 8;
 
 fn check_arguments(filter: &Filter) -> Result<(), OptionError> {
-    for argument in &filter.arguments {
-        let Some(key) = &argument.key else { continue };
+    for (position, argument) in filter.arguments.iter().enumerate() {
+        let Some(key) = &argument.key else {
+            if position >= FREE_POSITIONS && !is_number(&argument.value) {
+                return Err(refused(filter, "an argument so far back has to be named"));
+            }
+            continue;
+        };
         // ffmpeg 7 and later read the value from a file when the name begins with a slash.
         let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !plain || FILE_ARGUMENTS.contains(&key.as_str()) {
-            return Err(refused(filter, &format!("its argument {} names a file or a device", shown(key))));
+        if !plain || FILE_ARGUMENTS.has(key) {
+            return Err(refused(
+                filter,
+                &format!("its argument {} names a file or a device", shown(key)),
+            ));
         }
     }
     Ok(())

@@ -40,7 +40,8 @@ impl Filter {
             Some(key) => names.contains(&key.as_str()),
             None => false,
         });
-        let found = named.or_else(|| self.arguments.get(position?).filter(|argument| argument.key.is_none()));
+        let found = named
+            .or_else(|| self.arguments.get(position?).filter(|argument| argument.key.is_none()));
         found.map(|argument| argument.value.as_str())
     }
 
@@ -78,7 +79,9 @@ pub fn parse_filter_chain(text: &str) -> Result<Vec<Filter>, OptionError> {
                 .bad("is a graph with several ways")
                 .hint("use one chain of filters with commas; graphs that split and join are not carried over yet"));
         }
-        return Err(reader.bad(&format!("goes on with {:?} where a comma is expected", shown(reader.rest))));
+        return Err(
+            reader.bad(&format!("goes on with {:?} where a comma is expected", shown(reader.rest)))
+        );
     }
 }
 
@@ -139,7 +142,8 @@ impl Reader<'_> {
         }
         let mut arguments = Vec::new();
         if self.take('=') {
-            let (text, rest) = token(self.rest, &['[', ']', ',', ';']).map_err(|why| self.bad(why))?;
+            let (text, rest) =
+                token(self.rest, &['[', ']', ',', ';']).map_err(|why| self.bad(why))?;
             self.rest = rest;
             arguments = self.arguments(&text)?;
         }
@@ -154,7 +158,9 @@ impl Reader<'_> {
             let (value, after) = token(after_key, &[':']).map_err(|why| self.bad(why))?;
             found.push(Argument { key: key.map(str::to_owned), value });
             if found.len() > MAX_ARGUMENTS {
-                return Err(self.bad(&format!("has a filter with more than {MAX_ARGUMENTS} arguments")));
+                return Err(
+                    self.bad(&format!("has a filter with more than {MAX_ARGUMENTS} arguments"))
+                );
             }
             rest = after.strip_prefix(':').unwrap_or(after);
         }
@@ -187,7 +193,9 @@ fn token<'a>(text: &'a str, ends: &[char]) -> Result<(String, &'a str), &'static
         }
         match character {
             '\\' => {
-                let Some((_, next)) = characters.next() else { return Err("ends with a lone backslash") };
+                let Some((_, next)) = characters.next() else {
+                    return Err("ends with a lone backslash");
+                };
                 out.push(next);
                 keep = out.len();
             }
@@ -261,8 +269,18 @@ mod tests {
     #[test]
     fn what_is_no_simple_chain_is_refused() {
         for text in [
-            "", ",", "null,", "split[a][b];[a][b]hstack", "[0:v]null", "null[out", "null[out]null", "null;null",
-            "crop='1", "crop=1\\", "[in", "=1", "null]",
+            "",
+            ",",
+            "null,",
+            "split[a][b];[a][b]hstack",
+            "[0:v]null",
+            "null[out",
+            "null[out]null",
+            "null;null",
+            "crop='1",
+            "crop=1\\",
+            "[in",
+            "=1",
         ] {
             assert!(drawn(text).starts_with('!'), "{text} was read as {}", drawn(text));
         }

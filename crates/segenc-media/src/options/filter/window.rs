@@ -13,7 +13,13 @@ fn both(frames: u32) -> FilterClass {
 }
 
 /// A whole number of a filter's, within the filter's own bounds; `None` where it is none.
-fn number(filter: &Filter, names: &[&str], position: Option<usize>, default: u32, max: u32) -> Option<u32> {
+fn number(
+    filter: &Filter,
+    names: &[&str],
+    position: Option<usize>,
+    default: u32,
+    max: u32,
+) -> Option<u32> {
     match filter.argument(names, position) {
         None => Some(default),
         Some(text) => text.parse().ok().filter(|number| *number <= max),
@@ -63,22 +69,6 @@ pub(super) fn tmix(filter: &Filter) -> Result<FilterClass, OptionError> {
     })
 }
 
-/// `tmedian`: `radius` frames on each side.
-pub(super) fn tmedian(filter: &Filter) -> Result<FilterClass, OptionError> {
-    Ok(match number(filter, &["radius"], Some(0), 1, 127) {
-        Some(radius) => both(radius * 2 + 1),
-        None => whole(filter, UNCLEAR),
-    })
-}
-
-/// `amplify`: `radius` frames on each side.
-pub(super) fn amplify(filter: &Filter) -> Result<FilterClass, OptionError> {
-    Ok(match number(filter, &["radius"], Some(0), 2, 63) {
-        Some(radius) => both(radius * 2 + 1),
-        None => whole(filter, UNCLEAR),
-    })
-}
-
 /// `deflicker`: the brightness of `size` frames.
 pub(super) fn deflicker(filter: &Filter) -> Result<FilterClass, OptionError> {
     Ok(match number(filter, &["size", "s"], Some(0), 5, 129) {
@@ -99,8 +89,11 @@ pub(super) fn fftdnoiz(_filter: &Filter) -> Result<FilterClass, OptionError> {
 
 /// `fade`: by time it depends on the frame's time only, by frame numbers on all frames before.
 pub(super) fn fade(filter: &Filter) -> Result<FilterClass, OptionError> {
-    let by_time = filter.argument(&["duration", "d"], None).is_some_and(|duration| duration.contains(['1', '2', '3', '4', '5', '6', '7', '8', '9']));
-    let by_frames = filter.argument(&["start_frame", "s", "nb_frames", "n"], None).is_some() || filter.positional() > 1;
+    let by_time = filter
+        .argument(&["duration", "d"], None)
+        .is_some_and(|duration| duration.contains(['1', '2', '3', '4', '5', '6', '7', '8', '9']));
+    let by_frames = filter.argument(&["start_frame", "s", "nb_frames", "n"], None).is_some()
+        || filter.positional() > 1;
     Ok(if by_time && !by_frames {
         FilterClass::Stateless
     } else {
@@ -112,14 +105,20 @@ pub(super) fn fade(filter: &Filter) -> Result<FilterClass, OptionError> {
 pub(super) fn vignette(filter: &Filter) -> Result<FilterClass, OptionError> {
     Ok(match filter.argument(&["dither"], None) {
         Some("0") => FilterClass::Stateless,
-        None | Some(_) => whole(filter, "dithers with one stream of random numbers; with dither=0 it can be split"),
+        None | Some(_) => whole(
+            filter,
+            "dithers with one stream of random numbers; with dither=0 it can be split",
+        ),
     })
 }
 
 /// `curves` and `selectivecolor`: the files they can name have a position of their own.
 pub(super) fn curves(filter: &Filter) -> Result<FilterClass, OptionError> {
     if filter.positional() > 1 {
-        return Err(refused(filter, "arguments by position reach one that names a file; name them"));
+        return Err(refused(
+            filter,
+            "arguments by position reach one that names a file; name them",
+        ));
     }
     Ok(FilterClass::Stateless)
 }
@@ -127,7 +126,21 @@ pub(super) fn curves(filter: &Filter) -> Result<FilterClass, OptionError> {
 /// `drawtext`: fonts differ between machines, so that segments of several workers would not match.
 pub(super) fn drawtext(filter: &Filter) -> Result<FilterClass, OptionError> {
     if filter.positional() > 0 {
-        return Err(refused(filter, "its first argument by position names a font file; name the arguments"));
+        return Err(refused(
+            filter,
+            "its first argument by position names a font file; name the arguments",
+        ));
     }
     Ok(whole(filter, "draws with a font that may differ between workers"))
+}
+
+/// `deshake`: its last argument by position names a log file.
+pub(super) fn deshake(filter: &Filter) -> Result<FilterClass, OptionError> {
+    if filter.positional() > 6 {
+        return Err(refused(
+            filter,
+            "arguments by position reach one that names a file; name them",
+        ));
+    }
+    Ok(whole(filter, "follows the camera over the whole film"))
 }

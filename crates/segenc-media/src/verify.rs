@@ -1,0 +1,311 @@
+//! Checks a finished output against the plan: streams, frames, times, joins, and that it decodes.
+//!
+//! Must not know how the output was made.
+
+use segenc_core::failure::{Failure, FailureKind};
+use segenc_core::plan::{Frames, Origin};
+use segenc_core::pool::task::{Check, Observed};
+use segenc_core::source::{Packet, StreamKind};
+use segenc_core::spec::Verify;
+use segenc_core::time::Timebase;
+use segenc_core::work::{Join, MergeFrom, MergeWork, MergedStream};
+
+use crate::attempt::{Attempt, MediaInput, WorkError};
+use crate::calls::Call;
+use crate::ffmpeg_log::{self, Reading};
+use crate::invocation::Invocation;
+use crate::observe::{self, MadeFile, MadeStream};
+use crate::probe::micros;
+
+/// How far a muxer may move all streams together, in seconds: Matroska to have nothing before zero, MPEG-TS
+/// by 1.4 s to have room for its clock.
+const MUXER_SHIFT_SECONDS_MAX: i128 = 2;
+
+/// Runs all checks.
+///
+/// # Errors
+/// `output-not-verified`, naming the checks that failed.
+pub(crate) async fn verify(
+    attempt: &Attempt<'_>,
+    output: &MediaInput,
+    work: &MergeWork,
+) -> Result<Observed, WorkError> {
+    let file = observe::look(attempt, None, output).await?;
+    let mut observed = Observed::default();
+    observed.checks.push(streams(&file, &work.streams));
+    if let Some(film) = film(&file, &work.streams) {
+        let demuxer = &file.format.format_name;
+        let seen = observe::see_packets(attempt, demuxer, output, film.index).await?;
+        observed.cpu_millis = seen.cpu_millis;
+        observed.checks.extend(film_checks(film, &seen.packets, &work.from));
+        observed.checks.push(duration(&file, film, &seen.packets));
+        observed.extradata_sha256 = film.extradata_sha256();
+        observed.frames = film_frames(film, &seen.packets, &work.from);
+    }
+    match work.verify {
+        Verify::Quick => {}
+        // A file that is wrong already need not be decoded.
+        Verify::Full if observed.checks.iter().all(|check| check.passed) => {
+            let (check, cpu_millis) = decode(attempt, output, &file, &work.streams).await?;
+            observed.checks.push(check);
+            observed.cpu_millis = observed.cpu_millis.saturating_add(cpu_millis);
+        }
+        Verify::Full => {}
+    }
+    let failed: Vec<String> = observed
+        .checks
+        .iter()
+        .filter(|check| !check.passed)
+        .map(|check| format!("{}: {}", check.name, check.detail))
+        .collect();
+    if failed.is_empty() {
+        return Ok(observed);
+    }
+    Err(WorkError::Failed(Failure {
+        kind: FailureKind::Mismatch,
+        reason: "output-not-verified".to_owned(),
+        message: format!("verifying the output: {}", failed.join("; ")),
+        log_tail: String::new(),
+    }))
+}
+
+fn check(name: &str, result: Result<String, String>) -> Check {
+    let passed = result.is_ok();
+    let detail = match result {
+        Ok(detail) | Err(detail) => detail,
+    };
+    Check { name: name.to_owned(), passed, detail }
+}
+
+/// What streams are counted as: containers move pictures and files that only accompany the film to the
+/// end, and some show a picture as a file or a file as a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Video,
+    Audio,
+    Subtitle,
+    Attached,
+    Data,
+}
+
+fn expected_as(merged: &MergedStream) -> Counted {
+    match merged.kind {
+        StreamKind::Video if merged.dispositions.iter().any(|name| name == "attached_pic") => Counted::Attached,
+        StreamKind::Video => Counted::Video,
+        StreamKind::Audio => Counted::Audio,
+        StreamKind::Subtitle => Counted::Subtitle,
+        StreamKind::Attachment => Counted::Attached,
+        StreamKind::Data => Counted::Data,
+    }
+}
+
+fn seen_as(stream: &MadeStream) -> Counted {
+    match stream.codec_type.as_str() {
+        _ if stream.is_attached() => Counted::Attached,
+        "video" => Counted::Video,
+        "audio" => Counted::Audio,
+        "subtitle" => Counted::Subtitle,
+        _ => Counted::Data,
+    }
+}
+
+fn streams(file: &MadeFile, expected: &[MergedStream]) -> Check {
+    let mut wrong = Vec::new();
+    let kinds = [
+        (Counted::Video, "video"),
+        (Counted::Audio, "audio"),
+        (Counted::Subtitle, "subtitle"),
+        (Counted::Attached, "attached"),
+    ];
+    for (kind, name) in kinds {
+        let wanted = expected.iter().filter(|merged| expected_as(merged) == kind).count();
+        let there = file.streams.iter().filter(|stream| seen_as(stream) == kind).count();
+        if wanted != there {
+            wrong.push(format!("{there} {name} streams instead of {wanted}"));
+        }
+    }
+    // Muxers add data streams of their own, for chapters and timecodes.
+    let wanted = expected.iter().filter(|merged| expected_as(merged) == Counted::Data).count();
+    let there = file.streams.iter().filter(|stream| seen_as(stream) == Counted::Data).count();
+    if there < wanted {
+        wrong.push(format!("{there} data streams instead of {wanted}"));
+    }
+    let result = if wrong.is_empty() {
+        Ok(format!("all {} streams are there", expected.len()))
+    } else {
+        Err(wrong.join(", "))
+    };
+    check("streams", result)
+}
+
+/// The stream of the output that an expected one became: the same position among its kind.
+fn counterpart<'a>(file: &'a MadeFile, expected: &[MergedStream], position: usize) -> Option<&'a MadeStream> {
+    let kind = expected_as(expected.get(position)?);
+    let before = expected.iter().take(position).filter(|merged| expected_as(merged) == kind).count();
+    file.streams.iter().filter(|stream| seen_as(stream) == kind).nth(before)
+}
+
+fn film<'a>(file: &'a MadeFile, expected: &[MergedStream]) -> Option<&'a MadeStream> {
+    let joined = expected.iter().position(|merged| merged.stream.origin == Origin::Film);
+    let encoded = || {
+        let made = |merged: &MergedStream| merged.stream.origin != Origin::Copied;
+        expected.iter().position(|merged| made(merged) && expected_as(merged) == Counted::Video)
+    };
+    counterpart(file, expected, joined.or_else(encoded)?)
+}
+
+fn sorted_pts(packets: &[Packet]) -> Vec<i64> {
+    let mut pts: Vec<i64> = packets.iter().filter_map(|packet| packet.pts).collect();
+    pts.sort_unstable();
+    pts
+}
+
+fn film_checks(film: &MadeStream, packets: &[Packet], from: &MergeFrom) -> Vec<Check> {
+    let pts = sorted_pts(packets);
+    let mut checks = vec![check("frame count", frame_count(packets, from))];
+    match from {
+        MergeFrom::Parts(join) => {
+            let times = match film.timebase() {
+                Some(timebase) => joins(&pts, timebase, join),
+                None => Err("the output's timebase is unknown".to_owned()),
+            };
+            checks.push(check("times at joins", times));
+            checks.push(check("times increase", increasing(&pts, packets.len())));
+        }
+        // What plain ffmpeg makes of a damaged source may repeat times; it is exact all the same.
+        MergeFrom::WholeTitle(_) => {}
+    }
+    let dts: Vec<i64> = packets.iter().filter_map(|packet| packet.dts).collect();
+    checks.push(check("DTS increase", increasing(&dts, dts.len())));
+    checks.push(check("parameter sets", parameter_sets(film)));
+    checks
+}
+
+fn frame_count(packets: &[Packet], from: &MergeFrom) -> Result<String, String> {
+    let there = u64::try_from(packets.len()).unwrap_or(u64::MAX);
+    match from {
+        MergeFrom::Parts(join) => {
+            let planned: u64 = join.segments.iter().map(|segment| segment.frames.count).sum();
+            if there == planned {
+                Ok(format!("{there} frames, as planned"))
+            } else {
+                Err(format!("{there} frames instead of {planned}"))
+            }
+        }
+        MergeFrom::WholeTitle(_) if there == 0 => Err("no frames".to_owned()),
+        MergeFrom::WholeTitle(_) => Ok(format!("{there} frames")),
+    }
+}
+
+/// Compares the first and the last frame of every segment with the plan, in exact fractions of a second:
+/// all may be moved by the same time, and each is rounded by at most half a tick of the output.
+fn joins(pts: &[i64], timebase: Timebase, join: &Join) -> Result<String, String> {
+    let planned = join.film.timebase;
+    let tick = i128::from(timebase.num()) * i128::from(planned.den());
+    let second = i128::from(timebase.den()) * i128::from(planned.den());
+    let distance = |seen: i64, plan: i64| {
+        i128::from(seen) * tick - i128::from(plan) * i128::from(planned.num()) * i128::from(timebase.den())
+    };
+    let mut position = 0_usize;
+    let mut range: Option<(i128, i128)> = None;
+    for (number, segment) in join.segments.iter().enumerate() {
+        let count = usize::try_from(segment.frames.count).unwrap_or(usize::MAX);
+        let last = position.saturating_add(count).saturating_sub(1);
+        let (Some(first_pts), Some(last_pts)) = (pts.get(position), pts.get(last)) else {
+            return Err(format!("segment {number} is not there in full"));
+        };
+        let ends = [(*first_pts, segment.frames.first_pts), (*last_pts, segment.frames.last_pts)];
+        for (seen, plan) in ends {
+            let moved = distance(seen, plan);
+            let (low, high) = range.unwrap_or((moved, moved));
+            let (low, high) = (low.min(moved), high.max(moved));
+            let too_far = 2 * low < -tick || 2 * high > tick + 2 * second * MUXER_SHIFT_SECONDS_MAX;
+            if too_far || high - low > tick {
+                let micros = moved.saturating_mul(1_000_000) / second;
+                return Err(format!("segment {number}: PTS {seen} stands {micros} µs from the plan"));
+            }
+            range = Some((low, high));
+        }
+        position = position.saturating_add(count);
+    }
+    let segments = join.segments.len();
+    Ok(format!("first and last frame of all {segments} segments within half a tick ({timebase:?})"))
+}
+
+fn increasing(times: &[i64], expected: usize) -> Result<String, String> {
+    if times.len() != expected {
+        return Err(format!("{} of {expected} frames have none", expected - times.len()));
+    }
+    match times.windows(2).position(|pair| pair[1] <= pair[0]) {
+        Some(position) => {
+            Err(format!("{} follows {} at frame {}", times[position + 1], times[position], position + 1))
+        }
+        None => Ok(format!("{expected} in a row")),
+    }
+}
+
+/// Formats whose decoders need what the header holds, in every container of ours.
+fn parameter_sets(film: &MadeStream) -> Result<String, String> {
+    let needed = matches!(film.codec_name.as_str(), "h264" | "hevc" | "av1");
+    match film.extradata_sha256() {
+        Some(digest) => Ok(format!("sha256 {digest}")),
+        None if needed => Err(format!("the header has none for {}", film.codec_name)),
+        None => Ok("in the stream".to_owned()),
+    }
+}
+
+fn duration(file: &MadeFile, film: &MadeStream, packets: &[Packet]) -> Check {
+    let told = file.format.duration.as_deref().and_then(micros);
+    let pts = sorted_pts(packets);
+    let span = match (film.timebase(), pts.first(), pts.last()) {
+        (Some(timebase), Some(first), Some(last)) => timebase.micros(last.saturating_sub(*first)),
+        _ => 0,
+    };
+    let result = match told {
+        Some(told) if told >= span => Ok(format!("{told} µs, the film spans {span} µs")),
+        Some(told) => Err(format!("{told} µs, but the film spans {span} µs")),
+        // Some containers tell none.
+        None => Ok("the container tells none".to_owned()),
+    };
+    check("duration", result)
+}
+
+/// The film's frames on the plan's clock, as near as the output's ticks allow.
+fn film_frames(film: &MadeStream, packets: &[Packet], from: &MergeFrom) -> Option<Frames> {
+    let timebase = film.timebase()?;
+    match from {
+        MergeFrom::Parts(join) => observe::frames(packets, timebase, join.film.timebase, 0),
+        MergeFrom::WholeTitle(_) => observe::frames(packets, timebase, timebase, 0),
+    }
+}
+
+/// Decodes what was made here. What was copied is as good as the source's.
+async fn decode(
+    attempt: &Attempt<'_>,
+    output: &MediaInput,
+    file: &MadeFile,
+    expected: &[MergedStream],
+) -> Result<(Check, u64), WorkError> {
+    let made = expected.iter().enumerate().filter(|(_, merged)| {
+        let decodable = matches!(expected_as(merged), Counted::Video | Counted::Audio);
+        decodable && merged.stream.origin != Origin::Copied
+    });
+    let streams: Vec<u32> =
+        made.filter_map(|(position, _)| counterpart(file, expected, position)).map(|s| s.index).collect();
+    if streams.is_empty() {
+        return Ok((check("decode", Ok("nothing was encoded".to_owned())), 0));
+    }
+    let invocation = Invocation::decode(&file.format.format_name, output, &streams);
+    let call = Call { attempt, invocation: &invocation, reading: Reading::Made, what: "decoding the output" };
+    let finished = call.run_to_any_end().await?;
+    let complaints = finished.log_tail.trim();
+    let result = if finished.exit.is_success() && complaints.is_empty() {
+        Ok(format!("{} streams decode without a complaint", streams.len()))
+    } else {
+        Err(format!("ffmpeg {}: {}", finished.exit, ffmpeg_log::last_lines(complaints)))
+    };
+    Ok((check("decode", result), finished.cpu_millis))
+}
+
+#[cfg(test)]
+mod tests;

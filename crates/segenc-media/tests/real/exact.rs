@@ -1,0 +1,144 @@
+//! What comes out of segments equals what one plain ffmpeg makes.
+
+use std::path::Path;
+
+use segenc_core::failure::FailureKind;
+use segenc_core::source::StreamKind;
+use segenc_core::work::StreamsWork;
+use segenc_media::{WorkError, encode_segment, encode_whole, probe};
+
+use crate::farm::{Farm, Wish, attempt, options};
+use crate::media;
+
+/// With B-frames, so that DTS and PTS differ.
+const LOSSLESS: &[(&str, &str)] = &[("qp", "0"), ("preset", "veryfast"), ("bf", "3")];
+
+/// Makes the same with one plain ffmpeg and compares all that a viewer could notice.
+async fn compare(source: &Path, wish: &Wish<'_>, extension: &str) {
+    let farm = Farm::look(source).await;
+    let ours = farm.make(wish).await.unwrap_or_else(|error| panic!("{error}"));
+    let single = farm.scratch.path().join(format!("single.{extension}"));
+    let mut args = vec!["-i".to_owned(), media::text(source).to_owned(), "-map".to_owned(), "0".to_owned()];
+    args.extend(["-c", "copy", "-c:v:0", wish.encoder].map(str::to_owned));
+    if let Some(filter) = wish.filter {
+        args.extend(["-vf".to_owned(), filter.to_owned()]);
+    }
+    for (name, value) in wish.options.iter().chain(wish.sound) {
+        args.extend([format!("-{name}"), (*value).to_owned()]);
+    }
+    args.extend(["-fps_mode", "passthrough", "-enc_time_base", "-1"].map(str::to_owned));
+    args.push(media::text(&single).to_owned());
+    media::ffmpeg(&args.iter().map(String::as_str).collect::<Vec<_>>());
+
+    assert_eq!(media::frame_digests(&ours.path), media::frame_digests(&single), "frames");
+    assert_eq!(media::stream_digests(&ours.path), media::stream_digests(&single), "other streams");
+    for stream in 0..farm.facts.streams.len() {
+        let stream = stream.to_string();
+        assert_eq!(media::pts(&ours.path, &stream), media::pts(&single, &stream), "PTS of stream {stream}");
+    }
+    assert_eq!(media::headers(&ours.path), media::headers(&single), "headers");
+    assert!(ours.observed.checks.iter().all(|check| check.passed));
+    assert!(ours.observed.checks.iter().any(|check| check.name == "decode"));
+    let frames = ours.observed.frames.expect("a film has frames");
+    assert_eq!(frames.count, u64::try_from(media::pts(&single, "0").len()).expect("a few"));
+}
+
+#[tokio::test]
+async fn open_gop_matroska_becomes_what_one_ffmpeg_makes() {
+    let wish = Wish {
+        encoder: "libx264",
+        options: LOSSLESS,
+        filter: None,
+        sound: &[],
+        container: "matroska",
+        segments: 4,
+        around: 0,
+    };
+    compare(media::matroska(), &wish, "mkv").await;
+}
+
+#[tokio::test]
+async fn sound_encoded_for_the_whole_title_stays_in_time() {
+    let wish = Wish {
+        encoder: "ffv1",
+        options: &[],
+        filter: None,
+        sound: &[("c:a", "libopus"), ("b:a", "48k")],
+        container: "matroska",
+        segments: 3,
+        around: 0,
+    };
+    compare(media::matroska(), &wish, "mkv").await;
+}
+
+#[tokio::test]
+async fn mp4_becomes_what_one_ffmpeg_makes() {
+    let wish = Wish {
+        encoder: "libx264",
+        options: LOSSLESS,
+        filter: None,
+        sound: &[("c:a", "aac"), ("b:a", "64k")],
+        container: "mp4",
+        segments: 3,
+        around: 0,
+    };
+    compare(media::mp4(), &wish, "mp4").await;
+}
+
+#[tokio::test]
+async fn filters_that_look_at_neighbours_get_them() {
+    let wish = Wish {
+        encoder: "libx264",
+        options: LOSSLESS,
+        filter: Some("tmix=frames=3,crop=160:90"),
+        sound: &[],
+        container: "matroska",
+        segments: 3,
+        around: 8,
+    };
+    compare(media::mp4(), &wish, "mkv").await;
+}
+
+#[tokio::test]
+async fn frames_other_than_planned_are_a_mismatch() {
+    let farm = Farm::look(media::mp4()).await;
+    let wish = Wish {
+        encoder: "ffv1",
+        options: &[],
+        filter: None,
+        sound: &[],
+        container: "matroska",
+        segments: 3,
+        around: 0,
+    };
+    let mut work = farm.segments(&wish).swap_remove(1);
+    work.expected.count += 1;
+    let made = encode_segment(&attempt(&farm.tools, farm.scratch.path()), &farm.source, &work).await;
+    let Err(WorkError::Failed(failure)) = made else { panic!("{made:?}") };
+    assert_eq!((failure.kind, failure.reason.as_str()), (FailureKind::Mismatch, "segment-not-as-planned"));
+    assert_eq!(failure.message, "encoding segment 1: 50 frames instead of 51");
+}
+
+#[tokio::test]
+async fn a_whole_title_is_made_and_facts_are_told() {
+    let farm = Farm::look(media::matroska()).await;
+    assert_eq!(farm.facts.demuxer, "matroska,webm");
+    assert_eq!(farm.facts.chapters, 2);
+    let kinds: Vec<StreamKind> = farm.facts.streams.iter().map(|stream| stream.kind).collect();
+    assert_eq!(kinds, [StreamKind::Video, StreamKind::Audio, StreamKind::Audio, StreamKind::Subtitle]);
+    assert_eq!(farm.facts.streams[2].language.as_deref(), Some("fra"));
+    assert_eq!(farm.facts.streams[2].dispositions, ["comment"]);
+
+    let work = StreamsWork {
+        demuxer: farm.facts.demuxer.clone(),
+        source_streams: vec![0, 2],
+        options: options(&[("c:v", "libx264"), ("preset", "ultrafast"), ("c:a", "copy")]),
+        container: "mp4".to_owned(),
+    };
+    let attempt = attempt(&farm.tools, farm.scratch.path());
+    let made = encode_whole(&attempt, &farm.source, &work).await.expect("a usual title");
+    let frames = attempt.progress.subscribe().borrow().frames;
+    assert_eq!(frames, u64::try_from(farm.packets.len()).expect("a few"), "progress was told");
+    let facts = probe(&attempt, &segenc_media::MediaInput::File(made.path)).await.expect("it is media");
+    assert_eq!(facts.streams.len(), 3, "film, sound and the track of the chapters");
+}

@@ -1,0 +1,106 @@
+//! Inputs for workers: open only for the worker that holds a running attempt of the task.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use segenc_core::ids::{AttemptId, JobId, TaskId, WorkerId};
+use segenc_core::pool::job::{Job, SourceLocation};
+use segenc_core::pool::task::Task;
+
+use super::App;
+use super::caller::WorkerCaller;
+use super::problem::Problem;
+use super::serve_file::Sending;
+use crate::assignment::{InputRef, assignment};
+use crate::clock;
+use crate::coordinator::View;
+use crate::shared::running_attempt;
+
+/// An input of a task, whole or in part.
+#[utoipa::path(
+    method(get, head),
+    path = "/api/jobs/{job_id}/tasks/{task_id}/input/{num}",
+    tag = "workers' files",
+    params(("job_id" = u64, Path), ("task_id" = u64, Path), ("num" = u32, Path)),
+    responses((status = 200), (status = 206), (status = 403), (status = 404), (status = 409), (status = 416))
+)]
+pub(super) async fn input(
+    State(app): State<App>,
+    WorkerCaller(worker): WorkerCaller,
+    Path((job, task, num)): Path<(u64, u64, u32)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let view = app.coordinator.view();
+    let (job, task) = find(&view, JobId(job), TaskId(task))?;
+    let attempt = held(&view, task, worker)?;
+    let (_, inputs) = assignment(&view.pool, attempt).map_err(|error| Problem::internal(&error))?;
+    let input = inputs
+        .get(num as usize)
+        .ok_or_else(|| Problem::not_found(format!("task {} has no input {num}", task.id)))?;
+    let path = app.input_path(job, input);
+    let (size, etag) = match input {
+        InputRef::Blob(blob) => (blob.size, format!("\"{}\"", blob.sha256)),
+        InputRef::Source => {
+            unchanged(job, &path).await?;
+            (job.source.fingerprint.size, source_etag(job))
+        }
+    };
+    let counters = Some(app.traffic.of(worker));
+    let content_type = "application/octet-stream";
+    Sending { path: &path, size, etag, content_type, counters }.answer(&method, &headers).await
+}
+
+/// The job and its task.
+pub(super) fn find(view: &View, job: JobId, task: TaskId) -> Result<(&Job, &Task), Problem> {
+    let found = view.pool.task(task).filter(|task| task.job == job);
+    let unknown = || Problem::not_found(format!("there is no task {task} of job {job}"));
+    let task = found.ok_or_else(unknown)?;
+    let job = view.pool.job(job).ok_or_else(unknown)?;
+    Ok((job, task))
+}
+
+/// The attempt by which the worker holds the task.
+fn held(view: &View, task: &Task, worker: WorkerId) -> Result<AttemptId, Problem> {
+    if let Some(attempt) = running_attempt(&view.pool, task.id, worker) {
+        return Ok(attempt);
+    }
+    if task.attempts.iter().any(|attempt| attempt.worker == worker) {
+        return Err(Problem::conflict(
+            "stale-attempt",
+            format!("task {} is no longer yours", task.id),
+        ));
+    }
+    Err(not_yours(task.id))
+}
+
+pub(super) fn not_yours(task: TaskId) -> Problem {
+    Problem::forbidden("not-your-task", format!("task {task} is not yours"))
+}
+
+/// A strong tag from what the source was when the job was made.
+fn source_etag(job: &Job) -> String {
+    let print = &job.source.fingerprint;
+    let digest = print.head_and_tail.get(..32).unwrap_or(&print.head_and_tail);
+    format!("\"{digest}-{:x}-{:x}\"", print.size, print.modified)
+}
+
+/// A source that was changed since the job was made must not be mixed with what was read of it before.
+async fn unchanged(job: &Job, path: &std::path::Path) -> Result<(), Problem> {
+    match job.source.location {
+        SourceLocation::Upload(_) => return Ok(()),
+        SourceLocation::Path(_) => {}
+    }
+    let metadata = tokio::fs::metadata(path).await.map_err(|_| {
+        Problem::conflict("source-changed", "the source is not there any more".to_owned())
+    })?;
+    let modified = metadata.modified().map(clock::millis_of).unwrap_or_default();
+    let print = &job.source.fingerprint;
+    if metadata.len() == print.size && modified == print.modified {
+        return Ok(());
+    }
+    Err(Problem::conflict(
+        "source-changed",
+        "the source was changed after the job was made".to_owned(),
+    ))
+}

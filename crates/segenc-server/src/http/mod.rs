@@ -1,0 +1,81 @@
+//! Everything over HTTP: bytes for workers, REST for operators, errors as problem documents.
+//!
+//! Bodies of REST live in `segenc_proto::rest` and end here.
+
+mod caller;
+mod create;
+mod events;
+mod files;
+mod hints;
+mod jobs;
+mod openapi;
+mod outputs;
+mod problem;
+mod ranges;
+mod serve_file;
+mod server;
+mod uploads;
+mod views;
+mod waiting;
+mod workers;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::Uri;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::shared::Shared;
+use problem::Problem;
+
+/// What handlers are given.
+type App = Arc<Shared>;
+
+/// All routes, with their description.
+pub(crate) fn router(shared: App) -> Router {
+    let described = OpenApiRouter::with_openapi(openapi::document())
+        .routes(routes!(jobs::list, create::create))
+        .routes(routes!(jobs::show, jobs::delete))
+        .routes(routes!(jobs::tasks))
+        .routes(routes!(jobs::report))
+        .routes(routes!(jobs::logs))
+        .routes(routes!(jobs::output))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::pause))
+        .routes(routes!(jobs::resume))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(events::follow))
+        .routes(routes!(files::input))
+        .routes(routes!(outputs::offset, outputs::put, outputs::patch))
+        .routes(routes!(workers::list))
+        .routes(routes!(workers::show, workers::remove))
+        .routes(routes!(workers::drain))
+        .routes(routes!(workers::resume))
+        .routes(routes!(workers::release))
+        .routes(routes!(uploads::create))
+        .routes(routes!(uploads::offset, uploads::append, uploads::delete))
+        .routes(routes!(server::show))
+        .routes(routes!(server::healthz))
+        .routes(routes!(server::readyz));
+    let (router, document) = described.split_for_parts();
+    router
+        .route("/api/openapi.json", get(openapi::serve))
+        .layer(axum::Extension(openapi::Rendered::new(&document)))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(shared)
+}
+
+async fn nothing_here(uri: Uri) -> Problem {
+    Problem::not_found(format!("there is nothing at {}", uri.path()))
+}
+
+async fn wrong_method(uri: Uri) -> Problem {
+    Problem::new(
+        axum::http::StatusCode::METHOD_NOT_ALLOWED,
+        "wrong-method",
+        format!("{} does not know this method", uri.path()),
+    )
+}

@@ -1,0 +1,80 @@
+//! What all parts of the server share: the coordinator, the stores, the tokens.
+
+use std::path::PathBuf;
+
+use segenc_core::ids::{AttemptId, TaskId, WorkerId};
+use segenc_core::pool::Pool;
+use segenc_core::pool::job::{Job, SourceLocation};
+use segenc_core::pool::task::{AttemptState, Task};
+use segenc_proto::grpc::SharedFilesProof;
+use tokio_util::sync::CancellationToken;
+
+use crate::assignment::InputRef;
+use crate::auth::Tokens;
+use crate::blobs::Blobs;
+use crate::config::SpecParser;
+use crate::coordinator::Coordinator;
+use crate::data_dir::DataDir;
+use crate::media_files::MediaRoots;
+use crate::store::Store;
+use crate::traffic::Traffic;
+use crate::turns::Turns;
+
+/// The server's parts.
+pub(crate) struct Shared {
+    pub(crate) coordinator: Coordinator,
+    pub(crate) store: Store,
+    pub(crate) tokens: Tokens,
+    pub(crate) blobs: Blobs,
+    pub(crate) data_dir: DataDir,
+    pub(crate) roots: MediaRoots,
+    pub(crate) traffic: Traffic,
+    pub(crate) upload_turns: Turns<String>,
+    pub(crate) parse_spec: SpecParser,
+    pub(crate) shared_files: SharedFilesProof,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Shared {
+    /// The file of an upload; its id was made here.
+    pub(crate) fn upload_path(&self, id: &str) -> PathBuf {
+        self.data_dir.uploads().join(id)
+    }
+
+    /// Deletes an upload, its file first: what is left of a crash in between is swept later.
+    pub(crate) async fn delete_upload(&self, id: &str) {
+        let _ = tokio::fs::remove_file(self.upload_path(id)).await;
+        if let Err(error) = self.store.delete_upload(id).await {
+            tracing::warn!(%error, "an upload cannot be deleted");
+        }
+    }
+
+    /// Where a job's source is.
+    pub(crate) fn source_path(&self, job: &Job) -> PathBuf {
+        match &job.source.location {
+            SourceLocation::Path(path) => PathBuf::from(path),
+            SourceLocation::Upload(id) => self.upload_path(id),
+        }
+    }
+
+    /// Where an input of a job's task is.
+    pub(crate) fn input_path(&self, job: &Job, input: &InputRef) -> PathBuf {
+        match input {
+            InputRef::Source => self.source_path(job),
+            InputRef::Blob(blob) => self.blobs.path(blob),
+        }
+    }
+}
+
+/// The attempt of a task that this worker runs now.
+pub(crate) fn running_attempt(pool: &Pool, task: TaskId, worker: WorkerId) -> Option<AttemptId> {
+    let task = pool.task(task)?;
+    let attempt = task.running().find(|attempt| attempt.worker == worker)?;
+    Some(AttemptId { task: task.id, number: attempt.number })
+}
+
+/// Whether this attempt runs now and is this worker's.
+pub(crate) fn holds(task: &Task, attempt: AttemptId, worker: WorkerId) -> bool {
+    task.attempt(attempt.number)
+        .is_some_and(|found| found.worker == worker && found.state == AttemptState::Running)
+}

@@ -1,0 +1,153 @@
+//! `segenc plan`: where a film would be cut, and why. Reads the source, runs no encoder, needs no server.
+
+use segenc_core::plan::{Cut, Planner, Segment, Way};
+use segenc_core::time::Timebase;
+use serde::Serialize;
+
+use crate::arguments::{Plan, Voice};
+use crate::halt::Halt;
+use crate::inspection::{self, Inspection};
+use crate::quantities::counted;
+use crate::wiring::own_spec;
+use crate::{table, terminal};
+
+/// The plan as programs read it.
+#[derive(Debug, Serialize)]
+struct PlanView {
+    way: &'static str,
+    reason: Option<String>,
+    stream: Option<u32>,
+    timebase: Option<(u32, u32)>,
+    target_millis: u64,
+    frames: u64,
+    segments: Vec<SegmentLine>,
+}
+
+/// A segment as programs read it. Ticks are in the plan's timebase, on the source's clock.
+#[derive(Debug, Serialize)]
+struct SegmentLine {
+    index: u32,
+    start: i64,
+    end: i64,
+    frames: u64,
+    start_micros: i64,
+    end_micros: i64,
+    source_bytes: u64,
+    seek_micros: Option<i64>,
+    cut: Cut,
+}
+
+/// Runs the command.
+pub(crate) async fn run(flags: Plan, voice: Voice) -> anyhow::Result<()> {
+    if !flags.input.is_file() {
+        let problem = if flags.input.exists() { "is no file" } else { "is not there" };
+        return Err(Halt::usage(format!("INPUT {} {problem}", flags.input.display())).into());
+    }
+    let mut spec = own_spec(&flags.options, Some(&flags.container), "")?;
+    spec.segment_seconds = flags.segment_seconds;
+    let inspection = Inspection::prepare().await?;
+    let input = std::fs::canonicalize(&flags.input)?;
+    let facts = inspection.facts(&input).await?;
+    let mut planner =
+        Planner::new(&spec, &facts).map_err(|error| inspection::plan_refused(&error))?;
+    let way = match &planner.header().way {
+        Way::Segments => Ok(()),
+        Way::Whole { reason } => Err(reason.clone()),
+    };
+    let planned = match way {
+        Ok(()) => inspection.segments(&input, &facts, &mut planner).await?,
+        Err(reason) => Err(reason),
+    };
+    let (segments, whole_because) = match planned {
+        Ok(segments) => (segments, None),
+        Err(reason) => (Vec::new(), Some(reason)),
+    };
+    let film = planner.header().film.clone();
+    let timebase = film.as_ref().map(|film| film.timebase);
+    let view = PlanView {
+        way: if whole_because.is_some() { "whole" } else { "segments" },
+        reason: whole_because,
+        stream: film.map(|film| film.stream),
+        timebase: timebase.map(Into::into),
+        target_millis: planner.header().target_millis,
+        frames: segments.iter().map(|segment| segment.expected.count).sum(),
+        segments: timebase
+            .map(|timebase| segments.iter().map(|segment| line(segment, timebase)).collect())
+            .unwrap_or_default(),
+    };
+    if voice.json {
+        terminal::result(&serde_json::to_string(&view)?);
+    } else {
+        tell(&view);
+    }
+    Ok(())
+}
+
+fn line(segment: &Segment, timebase: Timebase) -> SegmentLine {
+    SegmentLine {
+        index: segment.index,
+        start: segment.start,
+        end: segment.end,
+        frames: segment.expected.count,
+        start_micros: timebase.micros(segment.start),
+        end_micros: timebase.micros(segment.end),
+        source_bytes: segment.source_bytes,
+        seek_micros: segment.seek_micros,
+        cut: segment.cut,
+    }
+}
+
+fn tell(view: &PlanView) {
+    if let Some(reason) = &view.reason {
+        terminal::result(&format!("in one piece: {reason}"));
+        return;
+    }
+    let rows: Vec<[String; 5]> = view
+        .segments
+        .iter()
+        .map(|segment| {
+            [
+                segment.index.to_string(),
+                position(segment.start_micros),
+                position(segment.end_micros - segment.start_micros),
+                segment.frames.to_string(),
+                why(segment.cut).to_owned(),
+            ]
+        })
+        .collect();
+    table::print(["SEGMENT", "START", "LENGTH", "FRAMES", "ENDS AT"], &rows);
+    let segments = u64::try_from(view.segments.len()).unwrap_or(u64::MAX);
+    terminal::result(&format!(
+        "{}, {}",
+        counted(segments, "segment"),
+        counted(view.frames, "frame")
+    ));
+}
+
+const fn why(cut: Cut) -> &'static str {
+    match cut {
+        Cut::SceneKeyframe => "a keyframe off the grid, very likely a change of scene",
+        Cut::Keyframe => "a keyframe",
+        Cut::Frame => "an ordinary frame: no keyframe is near",
+        Cut::End => "the end of the film",
+    }
+}
+
+/// A position with milliseconds, such as `0:01:23.456`.
+fn position(micros: i64) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    let millis = micros.unsigned_abs() / 1000;
+    let (hours, minutes) = (millis / 3_600_000, millis / 60_000 % 60);
+    format!("{sign}{hours}:{minutes:02}:{:02}.{:03}", millis / 1000 % 60, millis % 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_keep_their_milliseconds() {
+        assert_eq!(position(83_456_789), "0:01:23.456");
+        assert_eq!(position(-1_500_000), "-0:00:01.500");
+    }
+}

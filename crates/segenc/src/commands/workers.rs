@@ -1,0 +1,85 @@
+//! `segenc workers`: the operator's view of the workers and the verbs for them.
+
+use reqwest::Method;
+use segenc_proto::rest::WorkerView;
+
+use crate::api::Api;
+use crate::arguments::{Voice, Workers, WorkersVerb};
+use crate::quantities::bytes;
+use crate::{places, table, terminal};
+
+/// Runs the command.
+pub(crate) async fn run(flags: Workers, voice: Voice) -> anyhow::Result<()> {
+    let api = places::api(&flags.connection)?;
+    match flags.verb {
+        WorkersVerb::List => list(&api, voice).await,
+        WorkersVerb::Drain { ids } => {
+            each(&api, voice, &ids, Method::POST, "drain", "is draining").await
+        }
+        WorkersVerb::Resume { ids } => {
+            each(&api, voice, &ids, Method::POST, "resume", "takes tasks").await
+        }
+        WorkersVerb::Release { ids } => {
+            each(&api, voice, &ids, Method::POST, "release", "gave back what it had").await
+        }
+        WorkersVerb::Remove { ids } => {
+            each(&api, voice, &ids, Method::DELETE, "", "is removed").await
+        }
+    }
+}
+
+async fn list(api: &Api, voice: Voice) -> anyhow::Result<()> {
+    let workers: Vec<WorkerView> = api.list("/api/workers", "").await?;
+    if voice.json {
+        for worker in &workers {
+            terminal::result(&serde_json::to_string(worker)?);
+        }
+        return Ok(());
+    }
+    if workers.is_empty() {
+        terminal::say("no worker has joined yet; `segenc serve` printed the command that adds one");
+        return Ok(());
+    }
+    let rows: Vec<[String; 9]> = workers.iter().map(row).collect();
+    table::print(
+        ["ID", "NAME", "STATE", "BUSY", "DONE", "FAILED", "FETCHED", "FFMPEG", "PLATFORM"],
+        &rows,
+    );
+    Ok(())
+}
+
+fn row(worker: &WorkerView) -> [String; 9] {
+    let state = match (worker.online, worker.state.as_str()) {
+        (false, "active") => "offline".to_owned(),
+        (_, state) => state.replace('_', " "),
+    };
+    [
+        worker.id.to_string(),
+        worker.name.clone(),
+        state,
+        format!("{}/{}", worker.running, worker.slots),
+        worker.succeeded.to_string(),
+        worker.failed.to_string(),
+        bytes(worker.bytes_fetched),
+        worker.ffmpeg_version.clone(),
+        worker.platform.clone(),
+    ]
+}
+
+async fn each(
+    api: &Api,
+    voice: Voice,
+    ids: &[u64],
+    method: Method,
+    verb: &str,
+    done: &str,
+) -> anyhow::Result<()> {
+    for id in ids {
+        let path = format!("/api/workers/{id}/{verb}");
+        api.tell(method.clone(), path.trim_end_matches('/')).await?;
+        if !voice.quiet {
+            terminal::say(&format!("worker {id} {done}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Looks into a source with ffprobe on this machine: its streams, and where it would be cut.
+//!
+//! Reads only; knows no server.
+
+use std::path::Path;
+
+use segenc_core::plan::{PlanError, Planner, Segment};
+use segenc_core::source::SourceFacts;
+use segenc_media::{Attempt, MediaInput, Tools, WorkError};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::halt::Halt;
+
+/// Packets read at once: some minutes of film.
+const BATCH_PACKETS: usize = 5000;
+/// What to do where ffmpeg is not to be found.
+pub(crate) const INSTALL_FFMPEG: &str =
+    "install ffmpeg 5.1 or later (on Debian and Ubuntu: apt install ffmpeg)";
+
+/// What is needed to look into a source.
+#[derive(Debug)]
+pub(crate) struct Inspection {
+    tools: Tools,
+    scratch: TempDir,
+}
+
+impl Inspection {
+    /// Finds ffmpeg and ffprobe, or says what to do.
+    pub(crate) async fn prepare() -> anyhow::Result<Self> {
+        let tools = Tools::find().await.map_err(|error| {
+            Halt::failed(error.to_string()).reason("ffmpeg-missing").hint(INSTALL_FFMPEG)
+        })?;
+        Ok(Self { tools, scratch: tempfile::tempdir()? })
+    }
+
+    /// Reads what is in the source.
+    pub(crate) async fn facts(&self, source: &Path) -> anyhow::Result<SourceFacts> {
+        let input = MediaInput::File(source.to_owned());
+        segenc_media::probe(&self.attempt(), &input).await.map_err(failed)
+    }
+
+    /// Reads the film's packets into the planner. Gives the segments, or why there are none.
+    pub(crate) async fn segments(
+        &self,
+        source: &Path,
+        facts: &SourceFacts,
+        planner: &mut Planner,
+    ) -> anyhow::Result<Result<Vec<Segment>, String>> {
+        let film = planner.header().film.as_ref().filter(|_| planner.wants_packets());
+        let Some(stream) = film.map(|film| film.stream) else { return Ok(Ok(Vec::new())) };
+        let attempt = self.attempt();
+        let input = MediaInput::File(source.to_owned());
+        let mut reader =
+            segenc_media::packets(&attempt, &input, facts, stream).await.map_err(failed)?;
+        let mut segments = Vec::new();
+        while let Some(packets) = reader.next_batch(BATCH_PACKETS).await.map_err(failed)? {
+            match planner.push(&packets) {
+                Ok(planned) => segments.extend(planned),
+                Err(unsplittable) => return Ok(Err(unsplittable.reason)),
+            }
+        }
+        match planner.finish() {
+            Ok(planned) => segments.extend(planned),
+            Err(unsplittable) => return Ok(Err(unsplittable.reason)),
+        }
+        Ok(Ok(segments))
+    }
+
+    fn attempt(&self) -> Attempt<'_> {
+        let (progress, _) = watch::channel(segenc_media::Progress::default());
+        Attempt {
+            tools: &self.tools,
+            scratch: self.scratch.path(),
+            cancel: CancellationToken::new(),
+            progress,
+            encode_threads: 0,
+        }
+    }
+}
+
+/// A wish that does not fit the source.
+pub(crate) fn plan_refused(error: &PlanError) -> Halt {
+    Halt::usage(error.to_string()).reason("plan-impossible")
+}
+
+fn failed(error: WorkError) -> anyhow::Error {
+    match error {
+        WorkError::Canceled => Halt::failed("reading the source was interrupted").into(),
+        WorkError::Failed(failure) => {
+            Halt::failed(failure.message).reason(failure.reason).log_tail(&failure.log_tail).into()
+        }
+    }
+}

@@ -13,7 +13,7 @@ use crate::attempt::{Attempt, Made, MediaInput, WorkError};
 use crate::calls::Call;
 use crate::ffmpeg_log::Reading;
 use crate::invocation::{self, Holder, Invocation, Joined, PartFacts};
-use crate::observe::{self, MadeStream};
+use crate::observe::{self, MadeFile, MadeStream};
 use crate::verify;
 
 const WHAT: &str = "merging";
@@ -116,9 +116,11 @@ async fn part_facts(
     others: Option<&MediaInput>,
 ) -> Result<PartFacts, WorkError> {
     let mut facts = PartFacts::default();
-    let others = match others {
+    let mut lost = BTreeMap::new();
+    let encoded = match others {
         Some(others) => {
             let file = observe::look(attempt, None, others).await?;
+            lost = lost_ticks(attempt, &work.container, others, &file).await?;
             facts.others_demuxer = file.format.format_name;
             file.streams
         }
@@ -127,7 +129,12 @@ async fn part_facts(
     for (position, merged) in work.streams.iter().enumerate() {
         let part = match merged.stream.origin {
             Origin::Film => film,
-            Origin::Encoded(number) => others.iter().find(|stream| stream.index == number),
+            Origin::Encoded(number) => {
+                if let Some(ticks) = lost.get(&number) {
+                    facts.lost_ticks.insert(position, *ticks);
+                }
+                encoded.iter().find(|stream| stream.index == number)
+            }
             Origin::Copied => None,
         };
         if let Some(encoder) = part.and_then(MadeStream::encoder) {
@@ -138,6 +145,36 @@ async fn part_facts(
     let original = original.iter().find(|stream| stream.index == join.film.stream);
     facts.colours = colours(film, original);
     Ok(facts)
+}
+
+/// What the times of sound lose on their way through the output's container, in ticks, by stream. Matroska's
+/// demuxer takes the codec's delay away from them, which its muxer has not added (Opus, FFmpeg 5.1); the
+/// file of other streams has lost it once already, where a title made in one go loses it only once.
+async fn lost_ticks(
+    attempt: &Attempt<'_>,
+    container: &str,
+    others: &MediaInput,
+    file: &MadeFile,
+) -> Result<BTreeMap<u32, i64>, WorkError> {
+    let mut lost = BTreeMap::new();
+    let demuxer = &file.format.format_name;
+    for stream in file.streams.iter().filter(|stream| stream.codec_type == "audio") {
+        let (invocation, name) = Invocation::first_packets(demuxer, others, stream.index, container);
+        Call { attempt, invocation: &invocation, reading: Reading::Made, what: WHAT }.run().await?;
+        let copy = MediaInput::File(attempt.scratch.join(name));
+        let copied = observe::look(attempt, None, &copy).await?;
+        let copied_timebase = copied.streams.first().and_then(MadeStream::timebase);
+        let (Some(timebase), Some(copied_timebase)) = (stream.timebase(), copied_timebase) else { continue };
+        let before = observe::first_pts(attempt, demuxer, others, stream.index).await?;
+        let after = observe::first_pts(attempt, &copied.format.format_name, &copy, 0).await?;
+        if let (Some(before), Some(after)) = (before, after) {
+            let ticks = before.saturating_sub(copied_timebase.rescale(after, timebase));
+            if ticks != 0 {
+                lost.insert(stream.index, ticks);
+            }
+        }
+    }
+    Ok(lost)
 }
 
 /// The colours of the film as options: as its stream tells them, otherwise as the source does. Not every

@@ -132,6 +132,18 @@ pub(crate) async fn see_packets(
     Ok(Seen { packets, cpu_millis: reader.cpu_millis() })
 }
 
+/// The PTS of a stream's first packet.
+pub(crate) async fn first_pts(
+    attempt: &Attempt<'_>,
+    demuxer: &str,
+    input: &MediaInput,
+    stream: u32,
+) -> Result<Option<i64>, WorkError> {
+    let mut reader = packets::read(attempt, demuxer, input, stream, Reading::Made).await?;
+    let first = reader.next_batch(1).await?;
+    Ok(first.and_then(|batch| batch.first()?.pts))
+}
+
 /// Sums frames up, with their PTS brought from one timebase into another, and then taken back by `bias`.
 /// `None` if there are none, or if one has no PTS.
 pub(crate) fn frames(packets: &[Packet], from: Timebase, to: Timebase, bias: i64) -> Option<Frames> {

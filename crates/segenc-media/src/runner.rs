@@ -246,6 +246,11 @@ pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
         .and_then(|path| std::path::absolute(path).ok())
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the runner")]
+fn command(program: &Path) -> Command {
+    Command::new(program)
+}
+
 fn spawn(mut command: Command) -> io::Result<Box<dyn ChildWrapper>> {
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Messages are read by program, so they must not be translated.
@@ -273,7 +278,7 @@ async fn tied_to_us(path: &Path) -> Command {
     static SETPRIV: tokio::sync::OnceCell<Option<PathBuf>> = tokio::sync::OnceCell::const_new();
     let setpriv = SETPRIV.get_or_init(|| async {
         let setpriv = in_path("setpriv")?;
-        let mut trial = Command::new(&setpriv);
+        let mut trial = command(&setpriv);
         trial.args(DEATH_SIGNAL).arg(&setpriv).arg("--version");
         // Other makes of setpriv do not know the option.
         let status = spawn(trial).ok()?.wait().await.ok()?;
@@ -281,11 +286,11 @@ async fn tied_to_us(path: &Path) -> Command {
     });
     match setpriv.await {
         Some(setpriv) => {
-            let mut command = Command::new(setpriv);
-            command.args(DEATH_SIGNAL).arg(path);
-            command
+            let mut tied = command(setpriv);
+            tied.args(DEATH_SIGNAL).arg(path);
+            tied
         }
-        None => Command::new(path),
+        None => command(path),
     }
 }
 
@@ -296,7 +301,7 @@ const DEATH_SIGNAL: [&str; 3] = ["--pdeathsig", "KILL", "--"];
 /// Elsewhere the job object (Windows) does it, or nothing does.
 #[cfg(not(target_os = "linux"))]
 async fn tied_to_us(path: &Path) -> Command {
-    std::future::ready(Command::new(path)).await
+    std::future::ready(command(path)).await
 }
 
 /// Reads a line, cut at [`LINE_BYTES_MAX`].

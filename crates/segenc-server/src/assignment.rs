@@ -284,11 +284,7 @@ fn parts(
     }
 }
 
-fn joined_segments(
-    pool: &Pool,
-    job: &Job,
-    film: &Film,
-) -> Option<(Vec<JoinedSegment>, Vec<Blob>)> {
+fn joined_segments(pool: &Pool, job: &Job, film: &Film) -> Option<(Vec<JoinedSegment>, Vec<Blob>)> {
     let mut outputs: Vec<(u32, &Blob)> = Vec::new();
     for task in pool.tasks_of(job.id) {
         if let TaskKind::Segment(index) = task.kind {

@@ -111,9 +111,9 @@ impl Blobs {
         for entry in std::fs::read_dir(&self.partial)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let parsed = name.split_once('-').and_then(|(job, rest)| {
-                Some((job.parse().ok()?, parse_attempt(rest)?))
-            });
+            let parsed = name
+                .split_once('-')
+                .and_then(|(job, rest)| Some((job.parse().ok()?, parse_attempt(rest)?)));
             if let Some((job, attempt)) = parsed {
                 stored.push(Stored { job, attempt, path });
             }

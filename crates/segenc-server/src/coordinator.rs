@@ -23,7 +23,7 @@ use crate::planning::Planning;
 use crate::store::{Store, StoreError};
 pub(crate) use batch::Draft;
 use batch::Next;
-pub(crate) use handle::{Coordinator, Created, Refusal};
+pub(crate) use handle::{Coordinator, Refusal};
 
 use crate::planning::{AnalysisAnswer, Finish, Report};
 use crate::store::Wish;

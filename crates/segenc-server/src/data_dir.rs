@@ -28,8 +28,7 @@ pub(crate) enum DataDirError {
 impl DataDir {
     /// Makes the folder where needed and takes its lock.
     pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
-        let not_writable =
-            |source| DataDirError::NotWritable { path: path.to_owned(), source };
+        let not_writable = |source| DataDirError::NotWritable { path: path.to_owned(), source };
         make_private_folder(path).map_err(not_writable)?;
         let root = path.canonicalize().map_err(not_writable)?;
         let lock = OpenOptions::new()

@@ -69,8 +69,7 @@ pub(crate) async fn place_output(
     let Some(path) = &job.output_path else { return Ok(()) };
     let overwrite = shared.store.overwrite(job.id).await?;
     let earlier = shared.store.placement(job.id).await?.filter(|earlier| earlier.path == *path);
-    let placement =
-        Placement { path: path.clone(), size: blob.size, sha256: blob.sha256.clone() };
+    let placement = Placement { path: path.clone(), size: blob.size, sha256: blob.sha256.clone() };
     let plan = Plan {
         from: shared.blobs.path(blob),
         staged: staged_path(shared, job, Path::new(path)),
@@ -78,7 +77,8 @@ pub(crate) async fn place_output(
         placement,
     };
     let staging = plan.clone();
-    let mut staged = tokio::task::spawn_blocking(move || staging.stage(overwrite, earlier.as_ref()));
+    let mut staged =
+        tokio::task::spawn_blocking(move || staging.stage(overwrite, earlier.as_ref()));
     let staged = loop {
         tokio::select! {
             staged = &mut staged => break staged,
@@ -144,7 +144,11 @@ impl Plan {
     }
 
     /// Makes the output ready beside its place.
-    fn stage(&self, overwrite: Overwrite, earlier: Option<&Placement>) -> Result<Staged, PlaceError> {
+    fn stage(
+        &self,
+        overwrite: Overwrite,
+        earlier: Option<&Placement>,
+    ) -> Result<Staged, PlaceError> {
         let io = |source| self.error(source);
         let there = fs::symlink_metadata(&self.to).is_ok();
         let replace = if !there {

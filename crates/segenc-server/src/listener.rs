@@ -113,7 +113,8 @@ async fn converse(
     stop: CancellationToken,
 ) {
     let builder = protocols();
-    let service = router.map_request(|request: hyper::Request<Incoming>| request.map(axum::body::Body::new));
+    let service =
+        router.map_request(|request: hyper::Request<Incoming>| request.map(axum::body::Body::new));
     let service = TowerToHyperService::new(service);
     let connection = builder.serve_connection(TokioIo::new(socket), service);
     tokio::pin!(connection);

@@ -76,15 +76,18 @@ impl MediaRoots {
             let inside = in_real_folder(Path::new(path)).is_ok_and(|place| self.contain(&place));
             match (inside, error.kind()) {
                 (false, _) => not_allowed(),
-                (true, io::ErrorKind::NotFound) => PathProblem::NotVisible { path: path.to_owned() },
-                (true, _) => PathProblem::Unreadable { path: path.to_owned(), why: error.to_string() },
+                (true, io::ErrorKind::NotFound) => {
+                    PathProblem::NotVisible { path: path.to_owned() }
+                }
+                (true, _) => {
+                    PathProblem::Unreadable { path: path.to_owned(), why: error.to_string() }
+                }
             }
         })?;
         if !self.contain(&real) {
             return Err(not_allowed());
         }
-        let unreadable =
-            |why: String| PathProblem::Unreadable { path: path.to_owned(), why };
+        let unreadable = |why: String| PathProblem::Unreadable { path: path.to_owned(), why };
         let metadata = fs::metadata(&real).map_err(|error| unreadable(error.to_string()))?;
         if metadata.is_dir() {
             return Err(unreadable("it is a folder".to_owned()));
@@ -122,7 +125,9 @@ impl MediaRoots {
             return Err(PathProblem::IsSource { path: path.to_owned() });
         }
         match fs::symlink_metadata(&place) {
-            Ok(metadata) if metadata.is_dir() => return Err(unwritable("it is a folder".to_owned())),
+            Ok(metadata) if metadata.is_dir() => {
+                return Err(unwritable("it is a folder".to_owned()));
+            }
             Ok(_) if overwrite == Overwrite::Refuse => {
                 return Err(PathProblem::Exists { path: path.to_owned() });
             }

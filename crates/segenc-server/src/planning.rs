@@ -110,8 +110,11 @@ impl Planning {
             speed_millifps: report.speed_millifps,
         })?;
         if answer != Answer::Directive(Directive::Continue) || !is_analysis(draft, report.attempt) {
-            let directive =
-                if let Answer::Directive(directive) = answer { directive } else { Directive::Continue };
+            let directive = if let Answer::Directive(directive) = answer {
+                directive
+            } else {
+                Directive::Continue
+            };
             return Ok((directive, None));
         }
         match self.advance(draft, report.attempt, &report.seen) {

@@ -106,7 +106,10 @@ pub struct RunningServer {
 
 impl std::fmt::Debug for RunningServer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("RunningServer").field("address", &self.address).finish_non_exhaustive()
+        formatter
+            .debug_struct("RunningServer")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -118,7 +121,9 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     install_crypto_provider();
     // The folder first: a second server on the same data is told so, whatever its port.
     let data_dir = DataDir::open(&config.data_dir).map_err(|error| match error {
-        DataDirError::NotWritable { path, source } => StartError::DataDirNotWritable { path, source },
+        DataDirError::NotWritable { path, source } => {
+            StartError::DataDirNotWritable { path, source }
+        }
         DataDirError::InUse { path } => StartError::DataDirInUse { path },
     })?;
     let listener = TcpListener::bind(config.listen)

@@ -146,3 +146,89 @@ impl From<UpstreamError> for FetchError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::extract::State;
+    use axum::response::{IntoResponse as _, Response};
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderValue};
+    use segenc_proto::connect::Secret;
+    use tokio_util::task::AbortOnDropHandle;
+
+    use super::*;
+
+    const BLOB: &[u8] = b"a segment that was encoded elsewhere";
+
+    /// Answers no more than ten bytes at once, and damages the first byte of the first answers.
+    struct Script {
+        requests: AtomicUsize,
+        damaged: usize,
+    }
+
+    async fn serve(State(script): State<Arc<Script>>, headers: HeaderMap) -> Response {
+        let request = script.requests.fetch_add(1, Ordering::SeqCst);
+        let range = headers.get("range").and_then(|value| value.to_str().ok());
+        let first = range.and_then(|range| range.strip_prefix("bytes=")?.split('-').next());
+        let first: usize =
+            first.and_then(|first| first.parse().ok()).expect("a range is asked for");
+        let last = (first + 10).min(BLOB.len());
+        let mut part = BLOB[first..last].to_vec();
+        if first == 0 && request < script.damaged {
+            part[0] ^= 1;
+        }
+        let mut response = Bytes::from(part).into_response();
+        *response.status_mut() = http::StatusCode::PARTIAL_CONTENT;
+        let range = format!("bytes {first}-{}/{}", last - 1, BLOB.len());
+        let range = HeaderValue::from_str(&range).expect("digits");
+        response.headers_mut().insert("content-range", range);
+        response
+    }
+
+    async fn fetch_from(damaged: usize) -> (Result<(), FetchError>, Vec<u8>, usize) {
+        segenc_proto::connect::install_crypto_provider();
+        let script = Arc::new(Script { requests: AtomicUsize::new(0), damaged });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let app = Router::new().fallback(serve).with_state(Arc::clone(&script));
+        let server = tokio::spawn(async move {
+            let _ = axum::serve(listener, app).await;
+        });
+        let _server = AbortOnDropHandle::new(server);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let wanted = Wanted {
+            upstream: Upstream {
+                http: reqwest::Client::builder().no_proxy().build().expect("a client"),
+                url: format!("http://{address}/input/1"),
+                token: Secret::new("hush"),
+            },
+            size: u64::try_from(BLOB.len()).expect("fits"),
+            sha256: digest::hex(&Sha256::digest(BLOB)),
+            path: folder.path().join("input-1"),
+        };
+        let result = fetch(&wanted).await;
+        let bytes = std::fs::read(&wanted.path).expect("the file is there");
+        (result, bytes, script.requests.load(Ordering::SeqCst))
+    }
+
+    #[tokio::test]
+    async fn an_input_that_comes_in_pieces_is_whole_in_the_end() {
+        let (result, bytes, requests) = fetch_from(0).await;
+        result.expect("it comes");
+        assert_eq!(bytes, BLOB);
+        assert_eq!(requests, BLOB.len().div_ceil(10), "no byte is asked for twice");
+    }
+
+    #[tokio::test]
+    async fn damage_is_noticed_and_repaired_once() {
+        let (result, bytes, _) = fetch_from(1).await;
+        result.expect("the second time it comes well");
+        assert_eq!(bytes, BLOB);
+        let (result, _, _) = fetch_from(usize::MAX).await;
+        assert!(matches!(result, Err(FetchError::WrongDigest { .. })));
+    }
+}

@@ -70,7 +70,7 @@ impl Inputs {
             source.warm().await;
         }
         stream::iter(copies)
-            .map(async |wanted| fetch::fetch(&wanted).await)
+            .map(|wanted| async move { fetch::fetch(&wanted).await })
             .buffer_unordered(FETCHES_MAX)
             .try_collect::<()>()
             .await

@@ -48,6 +48,9 @@ const REJOIN_FIRST: Duration = Duration::from_millis(500);
 /// And at most this.
 const REJOIN_MAX: Duration = Duration::from_secs(30);
 
+/// A registration that is under way when the worker is told to leave is waited for no longer than this.
+const REGISTERING_MAX: Duration = Duration::from_secs(3);
+
 /// What a worker is started with.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
@@ -98,7 +101,7 @@ pub async fn run(
     let server = Arc::new(Server::new(config.join.server.clone())?);
     let scratch = Scratch::open(&config.scratch)?;
     let tools = Tools::find().await?;
-    let tried_file = config.identity.with_extension("encoders.json");
+    let tried_file = config.identity.with_file_name("encoders.json");
     let looked = capabilities::look(&tools, &tried_file, config.name.clone(), config.slots);
     let Capabilities { slots, profile } = tokio::select! {
         capabilities = looked => capabilities,
@@ -118,7 +121,7 @@ pub async fn run(
     loop {
         let session = tokio::select! {
             session = registration.register() => session?,
-            () = slots::told(&mut leave, Leave::Drain) => return Ok(()),
+            () = soon_after(&mut leave) => return Ok(()),
         };
         match slots::work(&workshop, &session, slots, &mut leave).await {
             Stopped::Left => {
@@ -131,6 +134,13 @@ pub async fn run(
             },
         }
     }
+}
+
+/// Waits until the worker is told to leave and some time more, so that a token that the server has just
+/// made is not lost on its way.
+async fn soon_after(leave: &mut watch::Receiver<Leave>) {
+    slots::told(leave, Leave::Drain).await;
+    tokio::time::sleep(REGISTERING_MAX).await;
 }
 
 async fn sign_off(session: &Session) {

@@ -60,7 +60,7 @@ pub(crate) enum Command {
         /// For which shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page.
+    /// Print the manual pages: `segenc man | man -l -`.
     Man,
 }
 

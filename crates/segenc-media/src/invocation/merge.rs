@@ -33,6 +33,9 @@ pub(crate) struct PartFacts {
     pub(crate) encoders: BTreeMap<usize, String>,
     /// The demuxer of the file of other streams.
     pub(crate) others_demuxer: String,
+    /// Ticks to add to the times of encoded streams, by output stream: what is lost on the way through a
+    /// container, and would be lost twice.
+    pub(crate) lost_ticks: BTreeMap<usize, i64>,
     /// ffmpeg's options for the film's colours, with their values.
     pub(crate) colours: Vec<(String, String)>,
 }
@@ -166,6 +169,10 @@ impl Joined<'_> {
             if let Some(encoder) = self.facts.encoders.get(&position) {
                 call.option(&format!("-metadata:s:{position}"), format!("encoder={encoder}"));
             }
+            if let Some(ticks) = self.facts.lost_ticks.get(&position) {
+                let times = format!("setts=pts=PTS+({ticks}):dts=DTS+({ticks})");
+                call.option(&format!("-bsf:{position}"), times);
+            }
             if let Some(disposition) = dispositions.get(position) {
                 call.option(&format!("-disposition:{position}"), disposition);
             }
@@ -258,6 +265,7 @@ mod tests {
         let join = join();
         let facts = PartFacts {
             others_demuxer: "nut".to_owned(),
+            lost_ticks: BTreeMap::from([(1, 7)]),
             encoders: BTreeMap::from([(0, "Lavc59.37.100 libx264".to_owned())]),
             colours: vec![("color_range".to_owned(), "tv".to_owned())],
         };

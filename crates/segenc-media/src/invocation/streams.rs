@@ -48,6 +48,24 @@ impl Invocation {
         call
     }
 
+    /// Copies the first packets of a stream of the file of other streams into a container, to see what becomes
+    /// of their times on the way. More than one: MP4 cuts the encoder's delay off the first few.
+    pub(crate) fn first_packets(
+        demuxer: &str,
+        others: &MediaInput,
+        stream: u32,
+        container: &str,
+    ) -> (Self, String) {
+        let name = output_name(container).replace("output", "first");
+        let mut call = Self::ffmpeg();
+        call.word("-copyts");
+        call.input(demuxer, others);
+        call.option("-map", format!("0:{stream}"));
+        call.words(&["-c", "copy", "-frames:a", "16", "-avoid_negative_ts", "disabled"]);
+        call.words(&["-strict", "experimental", "-f", container, &name]);
+        (call, name)
+    }
+
     /// Makes the whole output as plain ffmpeg does, but for frames that plain ffmpeg 5.1 drops or doubles.
     pub(crate) fn whole(work: &StreamsWork, source: &MediaInput, decode_threads: u32) -> Self {
         let mut call = Self::ffmpeg();

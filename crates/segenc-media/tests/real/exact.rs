@@ -5,7 +5,7 @@ use std::path::Path;
 use segenc_core::failure::FailureKind;
 use segenc_core::source::StreamKind;
 use segenc_core::work::StreamsWork;
-use segenc_media::{WorkError, encode_segment, encode_whole, probe};
+use segenc_media::{WorkError, encode_segment, encode_whole, probe, usable_encoders};
 
 use crate::farm::{Farm, Wish, attempt, options};
 use crate::media;
@@ -36,11 +36,21 @@ async fn compare(source: &Path, wish: &Wish<'_>, extension: &str) {
         let stream = stream.to_string();
         assert_eq!(media::pts(&ours.path, &stream), media::pts(&single, &stream), "PTS of stream {stream}");
     }
-    assert_eq!(media::headers(&ours.path), media::headers(&single), "headers");
+    let (added, lost) = (only_in(&ours.path, &single), only_in(&single, &ours.path));
+    assert_eq!((added, lost), (Vec::new(), Vec::new()), "headers: added and lost");
     assert!(ours.observed.checks.iter().all(|check| check.passed));
     assert!(ours.observed.checks.iter().any(|check| check.name == "decode"));
     let frames = ours.observed.frames.expect("a film has frames");
     assert_eq!(frames.count, u64::try_from(media::pts(&single, "0").len()).expect("a few"));
+}
+
+/// Lines of the headers of one that the other has not. Matroska's tag with the duration of a stream comes from
+/// the length of its last packet, which a second container may round once more.
+fn only_in(one: &Path, other: &Path) -> Vec<String> {
+    let other = media::headers(other);
+    let here = media::headers(one);
+    let lines = here.lines().filter(|line| !line.contains(".tags.DURATION="));
+    lines.filter(|line| !other.lines().any(|there| there == *line)).map(str::to_owned).collect()
 }
 
 #[tokio::test]
@@ -97,6 +107,32 @@ async fn filters_that_look_at_neighbours_get_them() {
         around: 8,
     };
     compare(media::mp4(), &wish, "mkv").await;
+}
+
+#[tokio::test]
+async fn every_kind_of_encoder_can_be_joined() {
+    let farm = Farm::look(media::mp4()).await;
+    let encoders: &[(&str, &[(&str, &str)], &str)] = &[
+        ("libx265", &[("preset", "ultrafast"), ("x265-params", "bframes=3:open-gop=1")], "mp4"),
+        ("libsvtav1", &[("preset", "12"), ("crf", "50")], "webm"),
+        ("libvpx-vp9", &[("deadline", "realtime"), ("cpu-used", "8"), ("b:v", "200k")], "webm"),
+        ("libvpx", &[("deadline", "realtime"), ("cpu-used", "8"), ("b:v", "200k")], "matroska"),
+        ("mpeg4", &[("bf", "2"), ("q:v", "5")], "avi"),
+        ("mpeg2video", &[("bf", "2"), ("q:v", "5")], "mpegts"),
+        ("prores_ks", &[("profile:v", "1")], "mov"),
+        ("huffyuv", &[], "matroska"),
+    ];
+    let there = usable_encoders(&farm.tools).await;
+    for (encoder, options, container) in encoders {
+        if !there.iter().any(|name| name == encoder) {
+            continue;
+        }
+        let wish =
+            Wish { encoder, options, filter: None, sound: &[], container, segments: 3, around: 0 };
+        let made = farm.film_only().make(&wish).await.unwrap_or_else(|error| panic!("{encoder} in {container}: {error}"));
+        let frames = made.observed.frames.expect("a film has frames");
+        assert_eq!(frames.count, 150, "{encoder} in {container}");
+    }
 }
 
 #[tokio::test]

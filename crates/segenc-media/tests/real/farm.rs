@@ -133,6 +133,19 @@ impl Farm {
         folder
     }
 
+    /// The same source with its film alone, and an empty place.
+    pub(crate) fn film_only(&self) -> Self {
+        let mut facts = self.facts.clone();
+        facts.streams.truncate(1);
+        Self {
+            tools: self.tools.clone(),
+            scratch: TempDir::new().expect("a temporary folder"),
+            source: self.source.clone(),
+            facts,
+            packets: self.packets.clone(),
+        }
+    }
+
     /// Makes the whole output the way the farm does.
     pub(crate) async fn make(&self, wish: &Wish<'_>) -> Result<Made, WorkError> {
         let film = self.film();

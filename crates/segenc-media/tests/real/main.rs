@@ -6,3 +6,4 @@ mod exact;
 mod farm;
 mod hostile;
 mod media;
+mod url;

@@ -14,6 +14,7 @@ pub(crate) fn folder() -> &'static Path {
 
 /// Runs a program and answers its stdout; a bad end is shown with its stderr.
 pub(crate) fn run(program: &str, args: &[&str]) -> String {
+    #[expect(clippy::disallowed_methods, reason = "a test compares with programs that the product does not start")]
     let output = Command::new(program).args(args).output().expect("the program is installed");
     assert!(
         output.status.success(),

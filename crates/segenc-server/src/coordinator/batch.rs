@@ -72,11 +72,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Answers one message. One that is refused in the middle leaves nothing behind.
-    pub(super) fn answer(
-        &mut self,
-        planning: &mut Planning,
-        ask: &Ask,
-    ) -> Result<Reply, Refusal> {
+    pub(super) fn answer(&mut self, planning: &mut Planning, ask: &Ask) -> Result<Reply, Refusal> {
         let done = |answer| Reply { answer, analysis: None, repeated: false };
         match ask {
             Ask::Command(command) => self.decide(command).map(done).map_err(Refusal::Rejected),
@@ -110,7 +106,8 @@ impl<'a> Draft<'a> {
     }
 
     fn job_of_key(&self, key: &str) -> Option<JobId> {
-        let fresh = self.wishes.iter().find(|(_, wish)| wish.idempotency_key.as_deref() == Some(key));
+        let fresh =
+            self.wishes.iter().find(|(_, wish)| wish.idempotency_key.as_deref() == Some(key));
         fresh.map(|(job, _)| *job).or_else(|| self.jobs_by_key.get(key).copied())
     }
 

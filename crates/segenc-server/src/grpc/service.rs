@@ -57,7 +57,12 @@ impl Service {
         Ok(worker)
     }
 
-    fn registration(&self, worker: WorkerId, token: String, name: String) -> grpc::RegistrationResponse {
+    fn registration(
+        &self,
+        worker: WorkerId,
+        token: String,
+        name: String,
+    ) -> grpc::RegistrationResponse {
         grpc::RegistrationResponse {
             worker_id: worker.0,
             token,
@@ -76,8 +81,8 @@ impl Service {
         let gone = || Status::unavailable("the task is gone; ask again");
         let job = view.pool.task(attempt.task).and_then(|task| view.pool.job(task.job));
         let job = job.ok_or_else(gone)?;
-        let (work, inputs) = assignment(&view.pool, attempt)
-            .map_err(|error| Status::internal(error.to_string()))?;
+        let (work, inputs) =
+            assignment(&view.pool, attempt).map_err(|error| Status::internal(error.to_string()))?;
         let location = |(num, input): (u32, InputRef)| {
             let path = self.shared.input_path(job, &input);
             let (size, sha256) = match input {
@@ -143,7 +148,8 @@ fn seen(
     facts: Option<grpc::SourceFacts>,
     packets: Option<grpc::PacketBatch>,
 ) -> Result<Seen, Status> {
-    let facts = facts.map(convert::source_facts).transpose().map_err(|error| meaningless(&error))?;
+    let facts =
+        facts.map(convert::source_facts).transpose().map_err(|error| meaningless(&error))?;
     let packets = packets.map(convert::packets).transpose().map_err(|error| meaningless(&error))?;
     Ok(Seen { facts, packets })
 }

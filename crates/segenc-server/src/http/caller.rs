@@ -80,6 +80,33 @@ impl FromRequestParts<App> for WorkerCaller {
     }
 }
 
+/// The numbers and names in an address; what cannot be one leads nowhere.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let nowhere = || Problem::not_found(format!("there is nothing at {}", parts.uri.path()));
+        let found = axum::extract::Path::<T>::from_request_parts(&mut parts.clone(), app).await;
+        found.map(|axum::extract::Path(found)| Self(found)).map_err(|_| nowhere())
+    }
+}
+
+/// What stands after the question mark.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        match axum::extract::Query::<T>::from_request_parts(parts, app).await {
+            Ok(axum::extract::Query(query)) => Ok(Self(query)),
+            Err(error) => Err(Problem::bad_request("bad-query", error.body_text().to_lowercase())),
+        }
+    }
+}
+
 /// A JSON body. It is read after the caller was let in.
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -87,9 +114,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _app: &App) -> Result<Self, Problem> {
-        let bytes: Bytes = axum::body::to_bytes(request.into_body(), JSON_MAX_BYTES)
-            .await
-            .map_err(|_| {
+        let bytes: Bytes =
+            axum::body::to_bytes(request.into_body(), JSON_MAX_BYTES).await.map_err(|_| {
                 Problem::new(
                     StatusCode::PAYLOAD_TOO_LARGE,
                     "body-too-large",

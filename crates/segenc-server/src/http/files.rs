@@ -1,6 +1,6 @@
 //! Inputs for workers: open only for the worker that holds a running attempt of the task.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use segenc_core::ids::{AttemptId, JobId, TaskId, WorkerId};
@@ -8,7 +8,7 @@ use segenc_core::pool::job::{Job, SourceLocation};
 use segenc_core::pool::task::Task;
 
 use super::App;
-use super::caller::WorkerCaller;
+use super::caller::{Path, WorkerCaller};
 use super::problem::Problem;
 use super::serve_file::Sending;
 use crate::assignment::{InputRef, assignment};

@@ -2,7 +2,7 @@
 //! acknowledged. An upload that broke off goes on where it was.
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
@@ -14,7 +14,7 @@ use segenc_core::pool::task::{AttemptState, Blob};
 use serde::Deserialize;
 
 use super::App;
-use super::caller::WorkerCaller;
+use super::caller::{Path, Query, WorkerCaller};
 use super::files::{find, not_yours};
 use super::problem::Problem;
 use crate::auth::hex;
@@ -138,8 +138,12 @@ impl Delivery {
             }
             (Err(Cut::Line), Ok(_)) => {
                 let detail = format!("the upload broke off after {offset} bytes");
-                return Err(Problem::bad_request("upload-interrupted", detail)
-                    .header(UPLOAD_OFFSET, HeaderValue::from(offset)));
+                return Err(Problem::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "upload-interrupted",
+                    detail,
+                )
+                .header(UPLOAD_OFFSET, HeaderValue::from(offset)));
             }
             (Ok(()), Ok(whole)) => whole,
         };
@@ -159,11 +163,8 @@ impl Delivery {
         }
         let kept = self.app.blobs.keep(self.job, self.attempt, &whole).await;
         let blob = kept.map_err(|error| Problem::io(&error))?;
-        let command = Command::StoreOutput {
-            worker: self.worker,
-            attempt: self.attempt,
-            blob: blob.clone(),
-        };
+        let command =
+            Command::StoreOutput { worker: self.worker, attempt: self.attempt, blob: blob.clone() };
         if let Err(refusal) = self.app.coordinator.command(command).await {
             self.app.blobs.delete(&blob).await;
             return Err(refusal.into());
@@ -264,11 +265,8 @@ pub(super) async fn patch(
         Problem::bad_request("offset-missing", "a PATCH needs Upload-Offset".to_owned())
     })?;
     let more = headers.get(UPLOAD_COMPLETE).is_some_and(|value| value.as_bytes() == b"?0");
-    let end = if more {
-        End::MoreToCome
-    } else {
-        End::Complete { sha256: wanted_digest(&headers)? }
-    };
+    let end =
+        if more { End::MoreToCome } else { End::Complete { sha256: wanted_digest(&headers)? } };
     let (delivery, turn) = delivery.alone().await?;
     if let (Some(stored), End::Complete { sha256 }) = (&delivery.stored, &end) {
         return delivery.repeated(sha256, stored, body).await;
@@ -278,8 +276,8 @@ pub(super) async fn patch(
     let incoming = resumed.map_err(|error| Problem::io(&error))?;
     if incoming.written() != offset {
         let detail = format!("{} bytes have arrived, not {offset}", incoming.written());
-        // Not 409, which tells a worker to drop its output.
-        return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "wrong-offset", detail)
+        // The header tells this from the 409 that makes a worker drop its output.
+        return Err(Problem::conflict("wrong-offset", detail)
             .header(UPLOAD_OFFSET, HeaderValue::from(incoming.written())));
     }
     delivery.take(incoming, body, &turn, end).await

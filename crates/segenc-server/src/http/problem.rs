@@ -14,7 +14,6 @@ use crate::store::StoreError;
 pub(crate) struct Problem {
     status: StatusCode,
     kind: &'static str,
-    own_kind: Option<String>,
     detail: String,
     hint: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -22,13 +21,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) const fn new(status: StatusCode, kind: &'static str, detail: String) -> Self {
-        Self { status, kind, own_kind: None, detail, hint: None, headers: Vec::new() }
-    }
-
-    /// Gives the problem a name that somebody else has chosen.
-    pub(crate) fn named(mut self, kind: String) -> Self {
-        self.own_kind = Some(kind);
-        self
+        Self { status, kind, detail, hint: None, headers: Vec::new() }
     }
 
     pub(crate) fn hint(mut self, hint: Option<String>) -> Self {
@@ -80,7 +73,7 @@ impl Problem {
     }
 
     /// A fault of the server or its disk.
-    pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
+    pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a request failed");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -99,7 +92,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("error").to_lowercase();
         let body = rest::Problem {
-            kind: self.own_kind.unwrap_or_else(|| self.kind.to_owned()),
+            kind: self.kind.to_owned(),
             title,
             status: self.status.as_u16(),
             detail: self.detail,
@@ -145,8 +138,9 @@ impl From<PathProblem> for Problem {
         let detail = problem.to_string();
         let hint = |text: &str| Some(text.to_owned());
         match problem {
-            PathProblem::NotAllowed { .. } => Self::forbidden("path-not-allowed", detail)
-                .hint(hint("start the server with --media-root for that folder, or upload the file")),
+            PathProblem::NotAllowed { .. } => Self::forbidden("path-not-allowed", detail).hint(
+                hint("start the server with --media-root for that folder, or upload the file"),
+            ),
             PathProblem::NotVisible { .. } | PathProblem::Different { .. } => {
                 Self::unprocessable("source-not-visible", detail)
                     .hint(hint("upload the file instead"))

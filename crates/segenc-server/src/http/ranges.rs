@@ -41,9 +41,7 @@ fn parse(range: &str, size: u64) -> Selection {
         (Some(first), Some(last)) if last < first => Selection::Whole,
         (None, Some(0)) => Selection::Unsatisfiable,
         _ if size == 0 => Selection::Unsatisfiable,
-        (None, Some(suffix)) => {
-            Selection::Part { first: size.saturating_sub(suffix), last: end }
-        }
+        (None, Some(suffix)) => Selection::Part { first: size.saturating_sub(suffix), last: end },
         (Some(first), _) if first >= size => Selection::Unsatisfiable,
         (Some(first), None) => Selection::Part { first, last: end },
         (Some(first), Some(last)) => Selection::Part { first, last: last.min(end) },

@@ -37,9 +37,11 @@ impl Sending<'_> {
         headers: &HeaderMap,
     ) -> Result<Response, Problem> {
         let gone = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                Problem::new(StatusCode::GONE, "file-gone", "the file is not there any more".to_owned())
-            }
+            std::io::ErrorKind::NotFound => Problem::new(
+                StatusCode::GONE,
+                "file-gone",
+                "the file is not there any more".to_owned(),
+            ),
             _ => Problem::io(&error),
         };
         let mut file = File::open(self.path).await.map_err(gone)?;

@@ -76,13 +76,12 @@ impl Store {
     /// Reads the history.
     pub(crate) async fn load(&self) -> Result<History, StoreError> {
         let mut history = History::default();
-        let rows = sqlx::query("SELECT seq, body FROM events ORDER BY seq")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows =
+            sqlx::query("SELECT seq, body FROM events ORDER BY seq").fetch_all(&self.pool).await?;
         for row in rows {
             let (seq, body): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-            let event = serde_json::from_str(&body)
-                .map_err(|source| StoreError::Decode { seq, source })?;
+            let event =
+                serde_json::from_str(&body).map_err(|source| StoreError::Decode { seq, source })?;
             history.events.push(event);
         }
         let keys: Vec<(String, i64)> = sqlx::query_as(
@@ -110,13 +109,15 @@ impl Store {
         job: JobId,
         placement: &Placement,
     ) -> Result<(), StoreError> {
-        sqlx::query("INSERT OR REPLACE INTO placements (job, path, size, sha256) VALUES (?, ?, ?, ?)")
-            .bind(signed(job.0))
-            .bind(&placement.path)
-            .bind(signed(placement.size))
-            .bind(&placement.sha256)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "INSERT OR REPLACE INTO placements (job, path, size, sha256) VALUES (?, ?, ?, ?)",
+        )
+        .bind(signed(job.0))
+        .bind(&placement.path)
+        .bind(signed(placement.size))
+        .bind(&placement.sha256)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 

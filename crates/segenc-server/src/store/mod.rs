@@ -6,16 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::SqlitePool;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use thiserror::Error;
 
 mod events;
 mod tokens;
 mod uploads;
 
-pub(crate) use events::{History, Placement, Record, Wish};
+pub(crate) use events::{Overwrite, Placement, Record, Wish};
 pub(crate) use tokens::{TokenKind, TokenRow};
 pub(crate) use uploads::UploadRow;
 
@@ -57,10 +55,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .connect_with(options)
-            .await?;
+        let pool =
+            SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
         let store = Self { pool };
         store.migrate().await?;
         Ok(store)

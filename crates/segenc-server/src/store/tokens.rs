@@ -60,7 +60,14 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        let token = |(hash, kind, worker, label, created, expires): (String, String, Option<i64>, _, i64, Option<i64>)| {
+        let token = |(hash, kind, worker, label, created, expires): (
+            String,
+            String,
+            Option<i64>,
+            _,
+            i64,
+            Option<i64>,
+        )| {
             let kind = match (kind.as_str(), worker) {
                 ("operator", _) => TokenKind::Operator,
                 ("viewer", _) => TokenKind::Viewer,
@@ -76,7 +83,11 @@ impl Store {
     }
 
     /// Makes all tokens of a worker worthless.
-    pub(crate) async fn revoke_worker(&self, worker: WorkerId, now: Millis) -> Result<(), StoreError> {
+    pub(crate) async fn revoke_worker(
+        &self,
+        worker: WorkerId,
+        now: Millis,
+    ) -> Result<(), StoreError> {
         sqlx::query("UPDATE tokens SET revoked = ? WHERE worker = ? AND revoked IS NULL")
             .bind(signed(now))
             .bind(signed(worker.0))

@@ -105,7 +105,7 @@ fn answer<B>(request: &Request<B>, shared: Option<&Shared>) -> Response<Body> {
         Body::empty()
     } else {
         let reader = Reader::new(exposed, range.clone());
-        Body::from_stream(stream::try_unfold(reader, async |mut reader| {
+        Body::from_stream(stream::try_unfold(reader, |mut reader| async move {
             let bytes = reader.next().await.map_err(io::Error::other)?;
             Ok::<_, io::Error>(bytes.map(|bytes| (bytes, reader)))
         }))

@@ -18,7 +18,7 @@ use super::*;
 enum Step {
     /// Takes so many bytes of it, then breaks the connection.
     BreakAfter(usize),
-    /// Takes nothing and answers this.
+    /// Keeps nothing of it and answers this.
     Answer(u16),
 }
 
@@ -58,6 +58,9 @@ async fn handle(State(script): State<Shared>, request: Request) -> Response {
     };
     let limit = match step {
         Some(Step::Answer(status)) => {
+            // An answer before the last byte may be lost in the reset of the connection.
+            let mut body = body.into_data_stream();
+            while body.next().await.is_some() {}
             return StatusCode::from_u16(status).expect("a real status").into_response();
         }
         Some(Step::BreakAfter(bytes)) => bytes,

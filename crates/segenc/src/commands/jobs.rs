@@ -186,7 +186,7 @@ impl Asked<'_> {
     }
 
     async fn tasks(&self, id: u64) -> anyhow::Result<Vec<TaskView>> {
-        Ok(self.api.list(&format!("/api/jobs/{id}/tasks"), "").await?)
+        Ok(self.api.get(&format!("/api/jobs/{id}/tasks")).await?)
     }
 }
 

@@ -13,10 +13,15 @@ pub(crate) fn completions(shell: Shell) {
     terminal::raw(&script);
 }
 
-/// Prints the manual page.
+/// Prints the manual: the page of the program, then one for each command.
 pub(crate) fn man() -> anyhow::Result<()> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
-    terminal::raw(&page);
+    let mut program = Arguments::command().disable_help_subcommand(true);
+    program.build();
+    let mut pages = Vec::new();
+    clap_mangen::Man::new(program.clone()).render(&mut pages)?;
+    for command in program.get_subcommands() {
+        clap_mangen::Man::new(command.clone()).render(&mut pages)?;
+    }
+    terminal::raw(&pages);
     Ok(())
 }

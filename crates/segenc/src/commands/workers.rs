@@ -29,7 +29,7 @@ pub(crate) async fn run(flags: Workers, voice: Voice) -> anyhow::Result<()> {
 }
 
 async fn list(api: &Api, voice: Voice) -> anyhow::Result<()> {
-    let workers: Vec<WorkerView> = api.list("/api/workers", "").await?;
+    let workers: Vec<WorkerView> = api.get("/api/workers").await?;
     if voice.json {
         for worker in &workers {
             terminal::result(&serde_json::to_string(worker)?);

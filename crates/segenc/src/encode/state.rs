@@ -82,16 +82,24 @@ impl State {
         self.folder.join("scratch")
     }
 
-    /// The embedded worker's identity.
+    /// The embedded worker's identity. It lies beside the folder, under a name that differs in its
+    /// extension only: the worker keeps what it has learnt of this machine's encoders under the same
+    /// stem, so that they are tried once and not for every job.
     pub(crate) fn identity(&self) -> PathBuf {
-        self.folder.join("worker")
+        let name = self.folder.file_name().unwrap_or_default().to_string_lossy();
+        self.folder.with_file_name(format!("worker.{name}"))
     }
 
     /// The job is done: nothing of it is needed any more.
-    pub(crate) fn delete(self) -> io::Result<()> {
-        // First of all, so that a half-deleted folder is never taken for a job that goes on.
-        fs::remove_file(self.record_file())?;
-        fs::remove_dir_all(&self.folder)
+    pub(crate) fn delete(self) -> anyhow::Result<()> {
+        // The record first, so that a half-deleted folder is never taken for a job that goes on.
+        self.clear_record()?;
+        gone(fs::remove_file(self.identity()), &self.identity())?;
+        gone(fs::remove_dir_all(&self.folder), &self.folder)
+    }
+
+    fn clear_record(&self) -> anyhow::Result<()> {
+        gone(fs::remove_file(self.record_file()), &self.record_file())
     }
 
     fn record_file(&self) -> PathBuf {
@@ -103,27 +111,21 @@ impl State {
     }
 
     fn clear(&self) -> anyhow::Result<()> {
-        for path in [self.server_folder(), self.scratch()] {
-            match fs::remove_dir_all(&path) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => {
-                    return Err(error)
-                        .with_context(|| format!("deleting {} failed", path.display()));
-                }
-            }
+        for folder in [self.server_folder(), self.scratch()] {
+            gone(fs::remove_dir_all(&folder), &folder)?;
         }
-        for path in [self.record_file(), self.identity()] {
-            match fs::remove_file(&path) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => {
-                    return Err(error)
-                        .with_context(|| format!("deleting {} failed", path.display()));
-                }
-            }
+        self.clear_record()?;
+        gone(fs::remove_file(self.identity()), &self.identity())
+    }
+}
+
+/// A deletion's outcome, where what was not there is as good as deleted.
+fn gone(deleted: io::Result<()>, path: &Path) -> anyhow::Result<()> {
+    match deleted {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("deleting {} failed", path.display()))
         }
-        Ok(())
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -1,0 +1,194 @@
+//! A job is made: everything that can be checked is checked before it exists.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use segenc_core::pool::command::NewJob;
+use segenc_core::pool::job::{Fingerprint, SourceLocation, SourceRef};
+use segenc_core::spec::{JobSpec, Verify};
+use segenc_proto::rest::{CreateJob, FileFingerprint, JobView};
+
+use super::App;
+use super::caller::{Json, Operator};
+use super::jobs::find;
+use super::problem::Problem;
+use super::views::job_view;
+use crate::media_files::{PathProblem, fingerprint};
+use crate::store::{Overwrite, Wish};
+
+/// A wish may come twice over a broken line; with the same key it makes one job.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Longer keys are a mistake.
+const KEY_MAX_BYTES: usize = 255;
+/// Words of options beyond this are a mistake.
+const ARGS_MAX: usize = 2_000;
+/// Longer names are cut: they are for people.
+const NAME_MAX_CHARS: usize = 300;
+/// Shorter segments cost more in process starts than they bring.
+const SEGMENT_SECONDS: std::ops::RangeInclusive<u32> = 1..=3600;
+
+/// Makes a job.
+#[utoipa::path(
+    post,
+    path = "/api/jobs",
+    tag = "jobs",
+    request_body = CreateJob,
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same key makes the same job only once")),
+    responses(
+        (status = 201, body = JobView),
+        (status = 200, body = JobView, description = "the job that this key has made before"),
+        (status = 400), (status = 403), (status = 422)
+    )
+)]
+pub(super) async fn create(
+    State(app): State<App>,
+    _: Operator,
+    headers: HeaderMap,
+    Json(wish): Json<CreateJob>,
+) -> Result<Response, Problem> {
+    let idempotency_key = idempotency_key(&headers)?;
+    let overwrite = if wish.output.overwrite { Overwrite::Replace } else { Overwrite::Refuse };
+    let spec = spec(&app, &wish)?;
+    let source = source(&app, &wish).await?;
+    let output_path = output_path(&app, &wish, &source, overwrite).await?;
+    let name = wish.name.unwrap_or_else(|| source.name.clone());
+    let job = NewJob {
+        name: name.chars().take(NAME_MAX_CHARS).collect(),
+        spec,
+        source,
+        output_path,
+        priority: wish.priority,
+    };
+    let created = app.coordinator.create(job, Wish { idempotency_key, overwrite }).await?;
+    let view = app.coordinator.view();
+    let body = axum::Json(job_view(&view, find(&view, created.job.0)?));
+    if created.repeated {
+        return Ok((StatusCode::OK, body).into_response());
+    }
+    let mut response = (StatusCode::CREATED, body).into_response();
+    if let Ok(location) = HeaderValue::from_str(&format!("/api/jobs/{}", created.job)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_MAX_BYTES);
+    let bad = || {
+        Problem::bad_request(
+            "bad-idempotency-key",
+            format!("Idempotency-Key has to be 1 to {KEY_MAX_BYTES} plain characters"),
+        )
+    };
+    key.map(|key| Some(key.to_owned())).ok_or_else(bad)
+}
+
+/// The options as a typed wish.
+fn spec(app: &App, wish: &CreateJob) -> Result<JobSpec, Problem> {
+    if wish.args.len() > ARGS_MAX {
+        return Err(Problem::bad_request(
+            "too-many-options",
+            format!("{} words of options; at most {ARGS_MAX} are allowed", wish.args.len()),
+        ));
+    }
+    let output_name = wish.output.path.as_deref().unwrap_or("output.mkv");
+    let parsed = (app.parse_spec)(&wish.args, wish.output.container.as_deref(), output_name);
+    let mut spec = parsed.map_err(|refusal| {
+        let detail = format!("{} ({})", refusal.message, refusal.reason);
+        Problem::unprocessable("option-refused", detail).hint(refusal.hint)
+    })?;
+    spec.verify = match wish.verify.as_deref() {
+        None => spec.verify,
+        Some("full") => Verify::Full,
+        Some("quick") => Verify::Quick,
+        Some(other) => {
+            let detail = format!("verify is `full` or `quick`, not `{other}`");
+            return Err(Problem::unprocessable("bad-verify", detail));
+        }
+    };
+    if let Some(seconds) = wish.segment_seconds {
+        if !SEGMENT_SECONDS.contains(&seconds) {
+            let detail = format!("segment_seconds is 1 to 3600, not {seconds}");
+            return Err(Problem::unprocessable("bad-segment-seconds", detail));
+        }
+        spec.segment_seconds = Some(seconds);
+    }
+    Ok(spec)
+}
+
+async fn source(app: &App, wish: &CreateJob) -> Result<SourceRef, Problem> {
+    match (&wish.source.path, &wish.source.upload) {
+        (Some(path), None) => source_at(app, path.clone(), wish.source.fingerprint.as_ref()).await,
+        (None, Some(upload)) => uploaded(app, upload).await,
+        (Some(_), Some(_)) | (None, None) => Err(Problem::unprocessable(
+            "bad-source",
+            "the source has to be either a path or an upload".to_owned(),
+        )),
+    }
+}
+
+async fn source_at(
+    app: &App,
+    path: String,
+    wanted: Option<&FileFingerprint>,
+) -> Result<SourceRef, Problem> {
+    let looker = App::clone(app);
+    let named = path.clone();
+    let found = tokio::task::spawn_blocking(move || looker.roots.source(&named))
+        .await
+        .map_err(|error| Problem::internal(&error))??;
+    if let Some(wanted) = wanted
+        && (wanted.size, wanted.head_and_tail.to_lowercase())
+            != (found.fingerprint.size, found.fingerprint.head_and_tail.clone())
+    {
+        return Err(PathProblem::Different { path }.into());
+    }
+    Ok(SourceRef {
+        location: SourceLocation::Path(found.path),
+        name: found.name,
+        fingerprint: found.fingerprint,
+    })
+}
+
+async fn uploaded(app: &App, id: &str) -> Result<SourceRef, Problem> {
+    let row = app.store.upload(id).await?;
+    let unknown = || Problem::unprocessable("upload-unknown", format!("there is no upload {id}"));
+    let row = row.ok_or_else(unknown)?;
+    let path = app.upload_path(&row.id);
+    let arrived = tokio::fs::metadata(&path).await.map_err(|_| unknown())?.len();
+    if arrived != row.size {
+        let detail = format!("{arrived} of {} bytes of the upload have arrived", row.size);
+        return Err(Problem::unprocessable("upload-incomplete", detail));
+    }
+    if row.size == 0 {
+        return Err(PathProblem::Empty { path: row.name }.into());
+    }
+    let print = tokio::task::spawn_blocking(move || fingerprint(&path))
+        .await
+        .map_err(|error| Problem::internal(&error))?
+        .map_err(|error| Problem::io(&error))?;
+    Ok(SourceRef {
+        location: SourceLocation::Upload(row.id),
+        name: row.name,
+        fingerprint: Fingerprint { modified: 0, ..print },
+    })
+}
+
+async fn output_path(
+    app: &App,
+    wish: &CreateJob,
+    source: &SourceRef,
+    overwrite: Overwrite,
+) -> Result<Option<String>, Problem> {
+    let Some(path) = wish.output.path.clone() else { return Ok(None) };
+    let source = match &source.location {
+        SourceLocation::Path(path) => Some(path.clone()),
+        SourceLocation::Upload(_) => None,
+    };
+    let looker = App::clone(app);
+    let placed = tokio::task::spawn_blocking(move || {
+        looker.roots.output(&path, source.as_deref(), overwrite)
+    });
+    Ok(Some(placed.await.map_err(|error| Problem::internal(&error))??))
+}

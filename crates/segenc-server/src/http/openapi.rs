@@ -1,0 +1,40 @@
+//! The description of REST, generated from the handlers.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::http::header;
+use axum::response::IntoResponse;
+use utoipa::openapi::{Info, OpenApi, OpenApiBuilder};
+
+use super::caller::Reader;
+
+/// The document without paths; they come from the handlers.
+pub(super) fn document() -> OpenApi {
+    // Our own title: otherwise that of a library, with its author's address, would be published.
+    let mut info = Info::new("Segmented Encoder", env!("CARGO_PKG_VERSION"));
+    info.description =
+        Some("Every call but /healthz needs `Authorization: Bearer TOKEN`.".to_owned());
+    OpenApiBuilder::new().info(info).build()
+}
+
+/// The document as text.
+#[derive(Debug, Clone)]
+pub(super) struct Rendered(Arc<str>);
+
+impl Rendered {
+    pub(super) fn new(document: &OpenApi) -> Self {
+        let text = document.to_json().unwrap_or_else(|error| {
+            tracing::error!(%error, "the description of the interface cannot be written");
+            "{}".to_owned()
+        });
+        Self(text.into())
+    }
+}
+
+pub(super) async fn serve(
+    _: Reader,
+    Extension(rendered): Extension<Rendered>,
+) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], rendered.0.to_string())
+}

@@ -1,0 +1,329 @@
+//! From the pool to the bodies of REST. Pure.
+
+use segenc_core::failure::Failure;
+use segenc_core::ids::AttemptId;
+use segenc_core::plan::{Cut, Way};
+use segenc_core::pool::job::{Job, JobState};
+use segenc_core::pool::task::{Attempt, AttemptState, Task, TaskKind, TaskState};
+use segenc_core::pool::worker::{Worker, WorkerState};
+use segenc_core::source::{Rational, StreamKind};
+use segenc_core::spec::VideoSpec;
+use segenc_proto::rest::{
+    AttemptView, CheckView, FailureView, JobView, OutputView, Progress, ReportView, SegmentView,
+    TaskView, WorkerView,
+};
+
+use super::hints::hint;
+use super::waiting::waiting_for;
+use crate::coordinator::View;
+use crate::traffic::Traffic;
+
+/// A job.
+pub(super) fn job_view(view: &View, job: &Job) -> JobView {
+    let output = job.merge.and_then(|merge| view.pool.task(merge)?.output());
+    let output = output.filter(|_| job.state == JobState::Completed);
+    JobView {
+        id: job.id.0,
+        name: job.name.clone(),
+        state: job.state.to_string(),
+        source_name: job.source.name.clone(),
+        source_size: job.source.fingerprint.size,
+        container: job.spec.container.clone(),
+        encoder: match &job.spec.video {
+            VideoSpec::Encode(video) => Some(video.encoder.clone()),
+            VideoSpec::Copy | VideoSpec::Drop => None,
+        },
+        args: job.spec.args.clone(),
+        priority: job.priority,
+        created_at: job.created_at,
+        ended_at: job.ended_at,
+        whole_because: whole_because(job),
+        plan_complete: job.plan_complete,
+        duration_millis: duration_millis(job),
+        progress: progress(view, job),
+        failure: job.failure.as_ref().map(failure_view),
+        waiting_for: waiting_for(view, job),
+        output: output.map(|blob| OutputView { size: blob.size, sha256: blob.sha256.clone() }),
+        output_path: job.output_path.clone().filter(|_| output.is_some()),
+    }
+}
+
+fn whole_because(job: &Job) -> Option<String> {
+    match &job.header.as_deref()?.way {
+        Way::Segments => None,
+        Way::Whole { reason } => Some(reason.clone()),
+    }
+}
+
+fn duration_millis(job: &Job) -> Option<u64> {
+    let micros = job.facts.as_deref()?.duration_micros?;
+    u64::try_from(micros / 1000).ok()
+}
+
+/// The film's frame rate, as far as the source tells it.
+fn rate(job: &Job) -> Option<Rational> {
+    let film = job.header.as_deref().and_then(|header| header.film.as_ref()?.rate);
+    film.or_else(|| {
+        let facts = job.facts.as_deref()?;
+        let film = facts
+            .streams
+            .iter()
+            .find(|stream| stream.kind == StreamKind::Video && !stream.attached_picture())?;
+        film.video.as_ref()?.average_rate
+    })
+    .filter(|rate| rate.num > 0 && rate.den > 0)
+}
+
+/// Frames that the container's duration promises.
+fn promised_frames(job: &Job) -> Option<u64> {
+    let (rate, millis) = (rate(job)?, duration_millis(job)?);
+    let frames = u128::from(millis) * u128::from(rate.num) / (u128::from(rate.den) * 1000);
+    u64::try_from(frames).ok()
+}
+
+fn progress(view: &View, job: &Job) -> Progress {
+    let mut progress = Progress::default();
+    let mut millifps = 0_u64;
+    for task in view.pool.tasks_of(job.id) {
+        let expected = expected_frames(job, task);
+        let is_film = matches!(task.kind, TaskKind::Segment(_) | TaskKind::Whole);
+        if is_film && !is_needless(task) {
+            progress.segments_planned += 1;
+            progress.frames_planned += expected.unwrap_or_default();
+        }
+        if task.is_part() {
+            progress.bytes_done += task.output().map_or(0, |blob| blob.size);
+        }
+        match task.state {
+            TaskState::Done if is_film => {
+                progress.segments_done += 1;
+                progress.frames_done += expected.unwrap_or_default();
+            }
+            TaskState::Running => {
+                progress.running += 1;
+                if is_film {
+                    let (frames, speed) = running_frames(view, task);
+                    progress.frames_done += frames.min(expected.unwrap_or(frames));
+                    millifps += speed;
+                }
+            }
+            TaskState::Blocked
+            | TaskState::Ready
+            | TaskState::Done
+            | TaskState::Failed
+            | TaskState::Canceled
+            | TaskState::Aborted => {}
+        }
+    }
+    progress.frames_per_second = thousandths(millifps);
+    if let Some(rate) = rate(job) {
+        let real_time = f64::from(rate.num) / f64::from(rate.den);
+        progress.times_real_time = Some(progress.frames_per_second / real_time);
+    }
+    progress.eta_millis = eta(job, &progress, millifps);
+    progress
+}
+
+/// A task whose work was made needless, such as the segments of an abandoned split.
+fn is_needless(task: &Task) -> bool {
+    match task.state {
+        TaskState::Aborted => true,
+        TaskState::Blocked
+        | TaskState::Ready
+        | TaskState::Running
+        | TaskState::Done
+        | TaskState::Failed
+        | TaskState::Canceled => false,
+    }
+}
+
+fn expected_frames(job: &Job, task: &Task) -> Option<u64> {
+    match task.kind {
+        TaskKind::Segment(index) => {
+            let segment = job.segments.get(usize::try_from(index).ok()?)?;
+            Some(segment.expected.count)
+        }
+        TaskKind::Whole => promised_frames(job),
+        TaskKind::Analysis | TaskKind::OtherStreams | TaskKind::Merge => None,
+    }
+}
+
+fn running_frames(view: &View, task: &Task) -> (u64, u64) {
+    task.running()
+        .filter_map(|attempt| view.leases.get(AttemptId { task: task.id, number: attempt.number }))
+        .fold((0, 0), |(frames, speed), lease| {
+            (frames.max(lease.frames), speed + lease.speed_millifps)
+        })
+}
+
+/// Speeds on the wire are in thousandths; people read fractions.
+#[expect(clippy::cast_precision_loss, reason = "a speed for people; beyond 2^53 nobody reads it")]
+fn thousandths(number: u64) -> f64 {
+    number as f64 / 1000.0
+}
+
+/// Frames that are left at the present speed; the film's promised length counts until the plan is complete.
+fn eta(job: &Job, progress: &Progress, millifps: u64) -> Option<u64> {
+    if !job.is_open() || millifps == 0 {
+        return None;
+    }
+    let planned = match promised_frames(job) {
+        Some(promised) if !job.plan_complete => promised.max(progress.frames_planned),
+        Some(_) | None => progress.frames_planned,
+    };
+    let left = planned.saturating_sub(progress.frames_done);
+    u64::try_from(u128::from(left) * 1_000_000 / u128::from(millifps)).ok()
+}
+
+pub(super) fn failure_view(failure: &Failure) -> FailureView {
+    FailureView {
+        reason: failure.reason.clone(),
+        message: failure.message.clone(),
+        hint: hint(&failure.reason).map(ToOwned::to_owned),
+        log_tail: failure.log_tail.clone(),
+    }
+}
+
+/// A task of a job.
+pub(super) fn task_view(view: &View, job: &Job, task: &Task) -> TaskView {
+    TaskView {
+        id: task.id.0,
+        kind: match task.kind {
+            TaskKind::Analysis => "analysis",
+            TaskKind::Segment(_) => "segment",
+            TaskKind::OtherStreams => "other_streams",
+            TaskKind::Whole => "whole",
+            TaskKind::Merge => "merge",
+        }
+        .to_owned(),
+        segment: segment_view(job, task),
+        state: task_state(task.state).to_owned(),
+        attempts: task.attempts.iter().map(|attempt| attempt_view(view, task, attempt)).collect(),
+    }
+}
+
+const fn task_state(state: TaskState) -> &'static str {
+    match state {
+        TaskState::Blocked => "blocked",
+        TaskState::Ready => "ready",
+        TaskState::Running => "running",
+        TaskState::Done => "done",
+        TaskState::Failed => "failed",
+        TaskState::Canceled => "canceled",
+        TaskState::Aborted => "aborted",
+    }
+}
+
+fn segment_view(job: &Job, task: &Task) -> Option<SegmentView> {
+    let TaskKind::Segment(index) = task.kind else { return None };
+    let segment = job.segments.get(usize::try_from(index).ok()?)?;
+    let film = job.header.as_deref()?.film.as_ref()?;
+    Some(SegmentView {
+        index,
+        start: segment.start,
+        end: segment.end,
+        frames: segment.expected.count,
+        timebase: film.timebase.into(),
+        cut: match segment.cut {
+            Cut::SceneKeyframe => "scene_keyframe",
+            Cut::Keyframe => "keyframe",
+            Cut::Frame => "frame",
+            Cut::End => "end",
+        }
+        .to_owned(),
+    })
+}
+
+fn attempt_view(view: &View, task: &Task, attempt: &Attempt) -> AttemptView {
+    let lease = view.leases.get(AttemptId { task: task.id, number: attempt.number });
+    let worker = view.pool.worker(attempt.worker);
+    let seen = attempt.observed.as_ref().and_then(|observed| observed.frames.as_ref());
+    AttemptView {
+        number: attempt.number.0,
+        worker: attempt.worker.0,
+        worker_name: worker.map_or_else(
+            || format!("worker {}", attempt.worker),
+            |worker| worker.profile.name.clone(),
+        ),
+        state: match attempt.state {
+            AttemptState::Running => "running",
+            AttemptState::Succeeded => "succeeded",
+            AttemptState::Failed => "failed",
+            AttemptState::Expired => "expired",
+            AttemptState::Canceled => "canceled",
+        }
+        .to_owned(),
+        started_at: attempt.started_at,
+        ended_at: attempt.ended_at,
+        frames_done: lease
+            .map(|lease| lease.frames)
+            .or_else(|| seen.map(|frames| frames.count))
+            .unwrap_or_default(),
+        frames_per_second: thousandths(lease.map_or(0, |lease| lease.speed_millifps)),
+        output_size: attempt.output.as_ref().map(|blob| blob.size),
+        failure: attempt.failure.as_ref().map(failure_view),
+    }
+}
+
+/// What was made, by whom, and what was checked.
+pub(super) fn report_view(view: &View, job: &Job) -> ReportView {
+    let tasks: Vec<&Task> = view.pool.tasks_of(job.id).collect();
+    let succeeded = |task: &&Task| task.succeeded().and_then(|attempt| attempt.observed.clone());
+    let merge = job.merge.and_then(|merge| view.pool.task(merge));
+    let observed = merge.as_ref().and_then(succeeded);
+    let checks: Vec<CheckView> = observed
+        .iter()
+        .flat_map(|observed| observed.checks.iter())
+        .map(|check| CheckView {
+            name: check.name.clone(),
+            passed: check.passed,
+            detail: check.detail.clone(),
+        })
+        .collect();
+    let frames = observed.and_then(|observed| observed.frames).map(|frames| frames.count);
+    let planned = job.segments.iter().map(|segment| segment.expected.count).sum();
+    let job_view = job_view(view, job);
+    ReportView {
+        verified: job.state == JobState::Completed && checks.iter().all(|check| check.passed),
+        frames: frames.unwrap_or(planned),
+        segments: job_view.progress.segments_done,
+        way: if job.is_split() { "segments" } else { "whole" }.to_owned(),
+        checks,
+        cpu_millis: tasks.iter().filter_map(succeeded).map(|observed| observed.cpu_millis).sum(),
+        tasks: tasks.iter().map(|task| task_view(view, job, task)).collect(),
+        job: job_view,
+    }
+}
+
+/// A worker.
+pub(super) fn worker_view(view: &View, traffic: &Traffic, worker: &Worker) -> WorkerView {
+    let (bytes_fetched, bytes_delivered) = traffic.of(worker.id).read();
+    let (state, reason) = match &worker.state {
+        WorkerState::Active => ("active", None),
+        WorkerState::Draining => ("draining", None),
+        WorkerState::TakenOut { reason } => ("taken_out", Some(reason.clone())),
+        WorkerState::SignedOff => ("signed_off", None),
+    };
+    let profile = &worker.profile;
+    WorkerView {
+        id: worker.id.0,
+        name: profile.name.clone(),
+        state: state.to_owned(),
+        reason,
+        online: worker.state != WorkerState::SignedOff
+            && view.leases.is_present(worker.id, view.now),
+        last_seen_at: view.leases.last_seen(worker.id),
+        version: profile.version.clone(),
+        slots: profile.slots,
+        cores: profile.cores,
+        memory_bytes: profile.memory_bytes,
+        encoders: profile.encoders.clone(),
+        ffmpeg_version: profile.ffmpeg_version.clone(),
+        platform: profile.platform.clone(),
+        running: u32::try_from(worker.running.len()).unwrap_or(u32::MAX),
+        succeeded: worker.succeeded,
+        failed: worker.failed,
+        bytes_fetched,
+        bytes_delivered,
+    }
+}

@@ -82,7 +82,11 @@ impl WorkError {
         } else {
             "scratch-unusable"
         };
-        Self::failed(FailureKind::Worker, reason, format!("cannot {action} {}: {error}", path.display()))
+        Self::failed(
+            FailureKind::Worker,
+            reason,
+            format!("cannot {action} {}: {error}", path.display()),
+        )
     }
 }
 

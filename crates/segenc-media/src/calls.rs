@@ -62,7 +62,12 @@ impl Call<'_> {
         if finished.exit.is_success() {
             return Ok(finished);
         }
-        Err(WorkError::Failed(ffmpeg_log::failure(self.what, finished.exit, finished.log_tail, self.reading)))
+        Err(WorkError::Failed(ffmpeg_log::failure(
+            self.what,
+            finished.exit,
+            finished.log_tail,
+            self.reading,
+        )))
     }
 
     /// The program did not run, or nobody knows how it ended.
@@ -78,12 +83,16 @@ impl Call<'_> {
                 "ffmpeg-missing",
                 format!("{}: {name} does not start: {error}", self.what),
             ),
-            RunError::Lost { .. } => {
-                WorkError::failed(FailureKind::Transient, "killed", format!("{}: {error}", self.what))
-            }
-            RunError::TooMuch { .. } => {
-                WorkError::failed(FailureKind::Task, "source-unreadable", format!("{}: {error}", self.what))
-            }
+            RunError::Lost { .. } => WorkError::failed(
+                FailureKind::Transient,
+                "killed",
+                format!("{}: {error}", self.what),
+            ),
+            RunError::TooMuch { .. } => WorkError::failed(
+                FailureKind::Task,
+                "source-unreadable",
+                format!("{}: {error}", self.what),
+            ),
         }
     }
 }

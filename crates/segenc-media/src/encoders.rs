@@ -13,18 +13,76 @@ use crate::tools::Tools;
 
 /// Encoders of video that may be asked for.
 const VIDEO: &[&str] = &[
-    "libx264", "libx264rgb", "libx265", "libsvtav1", "libaom-av1", "librav1e", "libvpx", "libvpx-vp9", "libtheora",
-    "libxvid", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "ffv1", "ffvhuff", "huffyuv", "utvideo", "prores",
-    "prores_ks", "prores_aw", "dnxhd", "cfhd", "rawvideo", "v210", "qtrle", "flv", "h264_nvenc", "hevc_nvenc",
-    "av1_nvenc", "h264_qsv", "hevc_qsv", "av1_qsv", "vp9_qsv", "h264_amf", "hevc_amf", "av1_amf",
-    "h264_videotoolbox", "hevc_videotoolbox", "prores_videotoolbox", "h264_mf", "hevc_mf",
+    "libx264",
+    "libx264rgb",
+    "libx265",
+    "libsvtav1",
+    "libaom-av1",
+    "librav1e",
+    "libvpx",
+    "libvpx-vp9",
+    "libtheora",
+    "libxvid",
+    "mpeg4",
+    "mpeg2video",
+    "mpeg1video",
+    "mjpeg",
+    "ffv1",
+    "ffvhuff",
+    "huffyuv",
+    "utvideo",
+    "prores",
+    "prores_ks",
+    "prores_aw",
+    "dnxhd",
+    "cfhd",
+    "rawvideo",
+    "v210",
+    "qtrle",
+    "flv",
+    "h264_nvenc",
+    "hevc_nvenc",
+    "av1_nvenc",
+    "h264_qsv",
+    "hevc_qsv",
+    "av1_qsv",
+    "vp9_qsv",
+    "h264_amf",
+    "hevc_amf",
+    "av1_amf",
+    "h264_videotoolbox",
+    "hevc_videotoolbox",
+    "prores_videotoolbox",
+    "h264_mf",
+    "hevc_mf",
 ];
 
 /// Encoders of sound that may be asked for.
 const AUDIO: &[&str] = &[
-    "aac", "libfdk_aac", "aac_at", "ac3", "eac3", "libopus", "opus", "libvorbis", "vorbis", "libmp3lame", "mp2",
-    "libtwolame", "flac", "alac", "wavpack", "tta", "truehd", "dca", "pcm_s16le", "pcm_s16be", "pcm_s24le",
-    "pcm_s24be", "pcm_s32le", "pcm_f32le",
+    "aac",
+    "libfdk_aac",
+    "aac_at",
+    "ac3",
+    "eac3",
+    "libopus",
+    "opus",
+    "libvorbis",
+    "vorbis",
+    "libmp3lame",
+    "mp2",
+    "libtwolame",
+    "flac",
+    "alac",
+    "wavpack",
+    "tta",
+    "truehd",
+    "dca",
+    "pcm_s16le",
+    "pcm_s16be",
+    "pcm_s24le",
+    "pcm_s24be",
+    "pcm_s32le",
+    "pcm_f32le",
 ];
 
 /// Trials at once: each is short, and most of its time is the start of the program.
@@ -33,7 +91,8 @@ const TRIALS_AT_ONCE: usize = 2;
 /// Tries the encoders that ffmpeg lists and that we support; answers those that work, sorted. An encoder
 /// for hardware that is not there is listed all the same, which is why each encodes something.
 pub async fn usable_encoders(tools: &Tools) -> Vec<String> {
-    let listed = runner::capture(&tools.ffmpeg, &Invocation::list_encoders(), &env::temp_dir()).await;
+    let listed =
+        runner::capture(&tools.ffmpeg, &Invocation::list_encoders(), &env::temp_dir()).await;
     let listed = match listed {
         Ok((_, text)) => text,
         Err(error) => {
@@ -95,7 +154,10 @@ mod tests {
         for name in ["libx264", "ffv1", "aac"] {
             assert!(usable.iter().any(|usable| usable == name), "{name} is missing in {usable:?}");
         }
-        assert!(!usable.iter().any(|name| name == "h264_amf"), "nobody builds that into ffmpeg here");
+        assert!(
+            !usable.iter().any(|name| name == "h264_amf"),
+            "nobody builds that into ffmpeg here"
+        );
         assert!(usable.is_sorted());
     }
 }

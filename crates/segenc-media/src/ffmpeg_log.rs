@@ -32,6 +32,9 @@ const fn sign(
     Sign { texts, kind, reason, message }
 }
 
+/// Said of encoders and filters.
+const REFUSED: &str = "the encoder or a filter refused its options";
+
 /// The first that fits wins: what lies outside of the task comes before what lies in it, since a full disk
 /// or a broken connection makes ffmpeg complain about data as well.
 const SIGNS: &[Sign] = &[
@@ -52,8 +55,15 @@ const SIGNS: &[Sign] = &[
         "input-interrupted",
         "the connection to the input broke",
         &[
-            "Connection refused", "Connection reset", "Connection timed out", "Server returned 4",
-            "Server returned 5", "HTTP error", "Stream ends prematurely", "Broken pipe", "Network is unreachable",
+            "Connection refused",
+            "Connection reset",
+            "Connection timed out",
+            "Server returned 4",
+            "Server returned 5",
+            "HTTP error",
+            "Stream ends prematurely",
+            "Broken pipe",
+            "Network is unreachable",
             "Error in the pull function",
         ],
     ),
@@ -63,18 +73,31 @@ const SIGNS: &[Sign] = &[
         "the encoder takes even widths and heights only; add a filter such as -vf pad=ceil(iw/2)*2:ceil(ih/2)*2 \
          or crop=trunc(iw/2)*2:trunc(ih/2)*2",
         &[
-            "not divisible by 2", "width must be even", "height must be even", "must be multiple of 2",
-            "Source Width must be even", "Source Height must be even",
+            "not divisible by 2",
+            "width must be even",
+            "height must be even",
+            "must be multiple of 2",
+            "Source Width must be even",
+            "Source Height must be even",
         ],
+    ),
+    sign(
+        FailureKind::Task,
+        "encoder-refused",
+        REFUSED,
+        &["Error while opening encoder", "Could not open encoder"],
     ),
     sign(
         FailureKind::Task,
         "container-refuses-codec",
         "the output's container cannot hold one of the streams; choose another container or codec",
         &[
-            "codec not currently supported in container", "Could not find tag for codec",
-            "are supported for WebM", "are supported for Matroska", "incorrect codec parameters",
-            "only supported in", "does not support", "Unsupported codec", "codec not supported in",
+            "codec not currently supported in container",
+            "Could not find tag for codec",
+            "are supported for WebM",
+            "are supported for Matroska",
+            "incorrect codec parameters",
+            "codec not supported in",
             "Could not write header",
         ],
     ),
@@ -87,12 +110,19 @@ const SIGNS: &[Sign] = &[
     sign(
         FailureKind::Task,
         "encoder-refused",
-        "the encoder or a filter refused its options",
+        REFUSED,
         &[
-            "Error while opening encoder", "Error initializing output stream", "Unrecognized option",
-            "Error setting option", "Error parsing", "Unable to parse option", "Undefined constant",
-            "Error reinitializing filters", "Error initializing filter", "Option not found",
-            "Conversion failed", "Invalid encoder type", "Could not open encoder",
+            "Error initializing output stream",
+            "Unrecognized option",
+            "Error setting option",
+            "Error parsing",
+            "Unable to parse option",
+            "Undefined constant",
+            "Error reinitializing filters",
+            "Error initializing filter",
+            "Option not found",
+            "Conversion failed",
+            "Invalid encoder type",
         ],
     ),
     sign(
@@ -112,9 +142,16 @@ const SIGNS: &[Sign] = &[
 
 /// Signs that the data itself cannot be read.
 const UNREADABLE: &[&str] = &[
-    "moov atom not found", "Invalid data found", "could not find codec parameters", "Could not find codec parameters",
-    "does not contain any stream", "End of file", "matches no streams", "Output file is empty",
-    "EBML header parsing failed", "Format not on whitelist",
+    "moov atom not found",
+    "Invalid data found",
+    "could not find codec parameters",
+    "Could not find codec parameters",
+    "does not contain any stream",
+    "End of file",
+    "matches no streams",
+    "Output file is empty",
+    "EBML header parsing failed",
+    "Format not on whitelist",
 ];
 
 /// How many lines of the log go into the message.
@@ -127,18 +164,28 @@ const QUOTED_CHARS: usize = 300;
 pub(crate) fn failure(what: &str, exit: Exit, log_tail: String, reading: Reading) -> Failure {
     let has = |texts: &[&str]| texts.iter().any(|text| log_tail.contains(text));
     let (kind, reason, message) = match exit {
-        Exit::Signal(signal) => (FailureKind::Transient, "killed", format!("the program was killed by signal {signal}")),
+        Exit::Signal(signal) => {
+            (FailureKind::Transient, "killed", format!("the program was killed by signal {signal}"))
+        }
         Exit::Code(code) => match SIGNS.iter().find(|sign| has(sign.texts)) {
             Some(sign) => (sign.kind, sign.reason, sign.message.to_owned()),
             None if has(UNREADABLE) => match reading {
-                Reading::Source => {
-                    (FailureKind::Task, "source-unreadable", "the source cannot be read as media".to_owned())
-                }
-                Reading::Made => {
-                    (FailureKind::Mismatch, "part-unreadable", "what a worker made cannot be read".to_owned())
-                }
+                Reading::Source => (
+                    FailureKind::Task,
+                    "source-unreadable",
+                    "the source cannot be read as media".to_owned(),
+                ),
+                Reading::Made => (
+                    FailureKind::Mismatch,
+                    "part-unreadable",
+                    "what a worker made cannot be read".to_owned(),
+                ),
             },
-            None => (FailureKind::Transient, "ffmpeg-failed", format!("the program exited with code {code}")),
+            None => (
+                FailureKind::Transient,
+                "ffmpeg-failed",
+                format!("the program exited with code {code}"),
+            ),
         },
     };
     let said = last_lines(&log_tail);
@@ -152,10 +199,17 @@ pub(crate) fn failure(what: &str, exit: Exit, log_tail: String, reading: Reading
 
 /// The last lines that say something, as one.
 pub(crate) fn last_lines(log: &str) -> String {
-    let mut lines: Vec<&str> =
-        log.lines().rev().map(str::trim).filter(|line| !line.is_empty()).take(QUOTED_LINES).collect();
+    let mut lines: Vec<&str> = log
+        .lines()
+        .rev()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .take(QUOTED_LINES)
+        .collect();
     lines.reverse();
-    let cut = |line: &str| line.chars().filter(|c| !c.is_control()).take(QUOTED_CHARS).collect::<String>();
+    let cut = |line: &str| {
+        line.chars().filter(|c| !c.is_control()).take(QUOTED_CHARS).collect::<String>()
+    };
     lines.into_iter().map(cut).collect::<Vec<_>>().join("; ")
 }
 
@@ -172,39 +226,76 @@ mod tests {
     fn causes_outside_of_the_task_win_over_their_consequences() {
         let log = "av_interleaved_write_frame(): No space left on device\nConversion failed!";
         assert_eq!(reason(log, Reading::Source), (FailureKind::Worker, "disk-full".to_owned()));
-        let log = "[http @ 0x1] Stream ends prematurely at 12\nInvalid data found when processing input";
-        assert_eq!(reason(log, Reading::Source), (FailureKind::Transient, "input-interrupted".to_owned()));
+        let log =
+            "[http @ 0x1] Stream ends prematurely at 12\nInvalid data found when processing input";
+        assert_eq!(
+            reason(log, Reading::Source),
+            (FailureKind::Transient, "input-interrupted".to_owned())
+        );
     }
 
     #[test]
     fn the_task_is_at_fault_where_nobody_could_do_it() {
         for (log, expected) in [
-            ("[libx264 @ 0x1] width not divisible by 2 (321x180)\nError initializing output stream 0:0", "odd-size"),
+            (
+                "[libx264 @ 0x1] width not divisible by 2 (321x180)\nError initializing output stream 0:0",
+                "odd-size",
+            ),
+            (
+                "[mpeg2video @ 0x1] MPEG-1/2 does not support 12800/1 fps\nError initializing output stream 0:0 -- Error while \
+              opening encoder for output stream #0:0",
+                "encoder-refused",
+            ),
             ("Error setting option crf to value x.\nConversion failed!", "encoder-refused"),
-            ("[webm @ 0x1] Only VP8 or VP9 or AV1 video and Vorbis or Opus audio and WebVTT subtitles are \
-              supported for WebM.\nCould not write header", "container-refuses-codec"),
-            ("[mov @ 0x1] moov atom not found\na.mp4: Invalid data found when processing input", "source-unreadable"),
-            ("[hls @ 0x1] Format not on whitelist 'matroska'\na: Invalid argument", "source-is-a-playlist"),
+            (
+                "[webm @ 0x1] Only VP8 or VP9 or AV1 video and Vorbis or Opus audio and WebVTT subtitles are \
+              supported for WebM.\nCould not write header",
+                "container-refuses-codec",
+            ),
+            (
+                "[mov @ 0x1] moov atom not found\na.mp4: Invalid data found when processing input",
+                "source-unreadable",
+            ),
+            (
+                "[hls @ 0x1] Format not on whitelist 'matroska'\na: Invalid argument",
+                "source-is-a-playlist",
+            ),
         ] {
-            assert_eq!(reason(log, Reading::Source), (FailureKind::Task, expected.to_owned()), "{log}");
+            assert_eq!(
+                reason(log, Reading::Source),
+                (FailureKind::Task, expected.to_owned()),
+                "{log}"
+            );
         }
     }
 
     #[test]
     fn bad_data_in_a_part_is_no_fault_of_the_source() {
         let log = "Invalid data found when processing input";
-        assert_eq!(reason(log, Reading::Made), (FailureKind::Mismatch, "part-unreadable".to_owned()));
+        assert_eq!(
+            reason(log, Reading::Made),
+            (FailureKind::Mismatch, "part-unreadable".to_owned())
+        );
     }
 
     #[test]
     fn a_signal_says_nothing_about_the_task() {
-        let failure = failure("encoding", Exit::Signal(9), "Conversion failed!".to_owned(), Reading::Source);
+        let failure =
+            failure("encoding", Exit::Signal(9), "Conversion failed!".to_owned(), Reading::Source);
         assert_eq!((failure.kind, failure.reason.as_str()), (FailureKind::Transient, "killed"));
     }
 
     #[test]
     fn the_message_quotes_the_end_of_the_log() {
-        let failure = failure("encoding", Exit::Code(1), "one\n\n two\nthree\u{7}\n".to_owned(), Reading::Source);
-        assert_eq!(failure.message, "encoding: the program exited with code 1 (ffmpeg said: two; three)");
+        let failure = failure(
+            "encoding",
+            Exit::Code(1),
+            "one\n\n two\nthree\u{7}\n".to_owned(),
+            Reading::Source,
+        );
+        assert_eq!(
+            failure.message,
+            "encoding: the program exited with code 1 (ffmpeg said: two; three)"
+        );
     }
 }

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use segenc_core::failure::FailureKind;
-use segenc_core::pool::task::Observed;
 use segenc_core::plan::Origin;
+use segenc_core::pool::task::Observed;
 use segenc_core::work::{Join, MergeFrom, MergeWork};
 
 use crate::attempt::{Attempt, Made, MediaInput, WorkError};
@@ -33,7 +33,8 @@ pub async fn merge(
             let cpu_millis = mux(attempt, inputs, work, join).await?;
             let path = attempt.scratch.join(invocation::output_name(&work.container));
             let verified = verify::verify(attempt, &MediaInput::File(path.clone()), work).await?;
-            let observed = Observed { cpu_millis: cpu_millis.saturating_add(verified.cpu_millis), ..verified };
+            let observed =
+                Observed { cpu_millis: cpu_millis.saturating_add(verified.cpu_millis), ..verified };
             Ok(Made { path, observed })
         }
         MergeFrom::WholeTitle(number) => {
@@ -60,7 +61,8 @@ async fn mux(
     let segments: Vec<&MediaInput> = segments.collect::<Result<_, _>>()?;
     let others = join.other_streams_input.map(|number| input(inputs, number)).transpose()?;
     let list = invocation::list(join, &segments).ok_or_else(|| {
-        let message = "merging: the path of a segment has a line break in it; choose another scratch folder";
+        let message =
+            "merging: the path of a segment has a line break in it; choose another scratch folder";
         WorkError::failed(FailureKind::Worker, "scratch-unusable", message)
     })?;
     write(attempt, invocation::SEGMENTS_NAME, &list).await?;
@@ -96,11 +98,18 @@ async fn rate_file(
     let Some(film) = film else { return Ok(None) };
     let holder = Holder::of_codec(&film.codec_name);
     let Some((invocation, name)) = Invocation::rate_file(join, holder) else { return Ok(None) };
-    match (Call { attempt, invocation: &invocation, reading: Reading::Made, what: WHAT }).run().await {
+    match (Call { attempt, invocation: &invocation, reading: Reading::Made, what: WHAT })
+        .run()
+        .await
+    {
         Ok(_) => Ok(Some(name)),
         Err(WorkError::Canceled) => Err(WorkError::Canceled),
         Err(WorkError::Failed(failure)) => {
-            tracing::warn!(reason = failure.reason, message = failure.message, "no frame rate for the header");
+            tracing::warn!(
+                reason = failure.reason,
+                message = failure.message,
+                "no frame rate for the header"
+            );
             Ok(None)
         }
     }
@@ -159,12 +168,15 @@ async fn lost_ticks(
     let mut lost = BTreeMap::new();
     let demuxer = &file.format.format_name;
     for stream in file.streams.iter().filter(|stream| stream.codec_type == "audio") {
-        let (invocation, name) = Invocation::first_packets(demuxer, others, stream.index, container);
+        let (invocation, name) =
+            Invocation::first_packets(demuxer, others, stream.index, container);
         Call { attempt, invocation: &invocation, reading: Reading::Made, what: WHAT }.run().await?;
         let copy = MediaInput::File(attempt.scratch.join(name));
         let copied = observe::look(attempt, None, &copy).await?;
         let copied_timebase = copied.streams.first().and_then(MadeStream::timebase);
-        let (Some(timebase), Some(copied_timebase)) = (stream.timebase(), copied_timebase) else { continue };
+        let (Some(timebase), Some(copied_timebase)) = (stream.timebase(), copied_timebase) else {
+            continue;
+        };
         let before = observe::first_pts(attempt, demuxer, others, stream.index).await?;
         let after = observe::first_pts(attempt, &copied.format.format_name, &copy, 0).await?;
         if let (Some(before), Some(after)) = (before, after) {
@@ -190,7 +202,9 @@ fn colours(film: Option<&MadeStream>, original: Option<&MadeStream>) -> Vec<(Str
     ];
     let mut options = Vec::new();
     for (name, field) in all {
-        let known = |value: &&String| !matches!(value.as_str(), "" | "unknown" | "unspecified" | "reserved");
+        let known = |value: &&String| {
+            !matches!(value.as_str(), "" | "unknown" | "unspecified" | "reserved")
+        };
         let told = |stream: Option<&'_ MadeStream>| stream.and_then(field).filter(known).cloned();
         if let Some(value) = told(film).or_else(|| told(original)) {
             // ffprobe and the option call this one differently.

@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn every_path_becomes_a_plain_file() {
-        for name in ["a:b.mkv", "-y.mkv", "concat:a|b.mkv", "pipe:1", "http://host/x", "it's\n.mkv"] {
+        for name in ["a:b.mkv", "-y.mkv", "concat:a|b.mkv", "pipe:1", "http://host/x", "it's\n.mkv"]
+        {
             let address = address(&MediaInput::File(name.into()));
             assert_eq!(address, OsString::from(format!("file:{name}")));
         }

@@ -82,7 +82,8 @@ impl MadeStream {
 
     /// Whether it is a picture or a file that only accompanies the film.
     pub(crate) fn is_attached(&self) -> bool {
-        self.codec_type == "attachment" || self.disposition.get("attached_pic").is_some_and(|set| *set != 0)
+        self.codec_type == "attachment"
+            || self.disposition.get("attached_pic").is_some_and(|set| *set != 0)
     }
 
     pub(crate) fn timebase(&self) -> Option<Timebase> {
@@ -97,7 +98,12 @@ pub(crate) async fn look(
     input: &MediaInput,
 ) -> Result<MadeFile, WorkError> {
     let invocation = Invocation::made(demuxer, input);
-    let call = Call { attempt, invocation: &invocation, reading: Reading::Made, what: "looking at the result" };
+    let call = Call {
+        attempt,
+        invocation: &invocation,
+        reading: Reading::Made,
+        what: "looking at the result",
+    };
     let text = call.ask().await?;
     serde_json::from_str(&text).map_err(|error| {
         let message = format!("looking at the result: ffprobe's answer is not understood: {error}");
@@ -146,7 +152,12 @@ pub(crate) async fn first_pts(
 
 /// Sums frames up, with their PTS brought from one timebase into another, and then taken back by `bias`.
 /// `None` if there are none, or if one has no PTS.
-pub(crate) fn frames(packets: &[Packet], from: Timebase, to: Timebase, bias: i64) -> Option<Frames> {
+pub(crate) fn frames(
+    packets: &[Packet],
+    from: Timebase,
+    to: Timebase,
+    bias: i64,
+) -> Option<Frames> {
     let on_our_clock = |pts| from.rescale(pts, to).saturating_sub(bias);
     let pts: Option<Vec<i64>> = packets.iter().map(|packet| packet.pts.map(on_our_clock)).collect();
     let mut pts = pts?;

@@ -84,11 +84,13 @@ impl PacketReader {
 fn not_read(error: &RunError) -> WorkError {
     match error {
         RunError::Canceled => WorkError::Canceled,
-        RunError::Start { .. } | RunError::Lost { .. } | RunError::TooMuch { .. } => WorkError::failed(
-            segenc_core::failure::FailureKind::Transient,
-            "killed",
-            format!("{WHAT}: {error}"),
-        ),
+        RunError::Start { .. } | RunError::Lost { .. } | RunError::TooMuch { .. } => {
+            WorkError::failed(
+                segenc_core::failure::FailureKind::Transient,
+                "killed",
+                format!("{WHAT}: {error}"),
+            )
+        }
     }
 }
 
@@ -112,7 +114,10 @@ mod tests {
     #[test]
     fn packets_are_read_with_their_flags() {
         let packet = |pts, dts, size, key, discarded| Packet { pts, dts, size, key, discarded };
-        assert_eq!(parse_line("3003,-3003,812,K_"), Some(packet(Some(3003), Some(-3003), 812, true, false)));
+        assert_eq!(
+            parse_line("3003,-3003,812,K_"),
+            Some(packet(Some(3003), Some(-3003), 812, true, false))
+        );
         assert_eq!(parse_line("-1,N/A,0,_D,"), Some(packet(Some(-1), None, 0, false, true)));
         assert_eq!(parse_line("N/A,N/A,7,__,,"), Some(packet(None, None, 7, false, false)));
         for line in ["", ",", "1,2,x,K_", "1,2,3", "side_data"] {

@@ -20,7 +20,12 @@ use crate::invocation::Invocation;
 /// Fails with `source-is-a-playlist` or `source-unreadable` where it is no media file.
 pub async fn probe(attempt: &Attempt<'_>, input: &MediaInput) -> Result<SourceFacts, WorkError> {
     let invocation = Invocation::facts(input);
-    let call = Call { attempt, invocation: &invocation, reading: Reading::Source, what: "reading the source" };
+    let call = Call {
+        attempt,
+        invocation: &invocation,
+        reading: Reading::Source,
+        what: "reading the source",
+    };
     let text = call.ask().await?;
     let mut facts = parse(&text).map_err(|problem| {
         let message = format!("reading the source: {problem}");
@@ -71,8 +76,8 @@ struct Stream {
 }
 
 fn parse(text: &str) -> Result<SourceFacts, String> {
-    let answer: Answer =
-        serde_json::from_str(text).map_err(|error| format!("ffprobe's answer is not understood: {error}"))?;
+    let answer: Answer = serde_json::from_str(text)
+        .map_err(|error| format!("ffprobe's answer is not understood: {error}"))?;
     let format = answer.format.ok_or("ffprobe found no format")?;
     if answer.streams.is_empty() {
         return Err("it holds no streams".to_owned());
@@ -153,7 +158,8 @@ pub(crate) fn micros(text: &str) -> Option<i64> {
         None => (1, text),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit())
+    {
         return None;
     }
     let fraction: String = fraction.chars().chain("000000".chars()).take(6).collect();

@@ -33,8 +33,19 @@ const CAPTURE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// What a child may see of the environment: enough to find its libraries, drivers and fonts. Anything else
 /// might change what it does or writes (`FFREPORT`, `AV_LOG_FORCE_COLOR`).
 const KEPT_VARIABLES: &[&str] = &[
-    "PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SystemRoot", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
-    "XDG_RUNTIME_DIR", "LIBVA_DRIVER_NAME", "CUDA_VISIBLE_DEVICES", "FONTCONFIG_PATH", "FONTCONFIG_FILE",
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "SystemRoot",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "XDG_RUNTIME_DIR",
+    "LIBVA_DRIVER_NAME",
+    "CUDA_VISIBLE_DEVICES",
+    "FONTCONFIG_PATH",
+    "FONTCONFIG_FILE",
 ];
 
 /// Why a program has no result.
@@ -349,7 +360,10 @@ async fn tail(mut stderr: ChildStderr) -> Vec<u8> {
 /// Linux shows to programs whatever its own clock).
 #[cfg(target_os = "linux")]
 fn processor_millis(id: u32) -> u64 {
-    std::fs::read_to_string(format!("/proc/{id}/stat")).ok().and_then(|stat| parse_stat(&stat)).unwrap_or(0)
+    std::fs::read_to_string(format!("/proc/{id}/stat"))
+        .ok()
+        .and_then(|stat| parse_stat(&stat))
+        .unwrap_or(0)
 }
 
 #[cfg(target_os = "linux")]

@@ -120,7 +120,8 @@ async fn version_of(path: &Path, program: Program) -> Result<FfmpegVersion, Tool
     if !finished.exit.is_success() {
         return Err(unusable(format!("it {}", finished.exit)));
     }
-    let version = parse_version(&text).ok_or_else(|| unusable("its answer is not understood".to_owned()))?;
+    let version =
+        parse_version(&text).ok_or_else(|| unusable("its answer is not understood".to_owned()))?;
     if version.number.is_some_and(|number| number < OLDEST) {
         return Err(ToolsError::TooOld { path: path.to_owned(), version: version.text });
     }
@@ -149,7 +150,8 @@ mod tests {
     #[test]
     fn versions_are_read_from_releases_and_snapshots() {
         let number = |text: &str| {
-            parse_version(&format!("ffmpeg version {text} Copyright (c) 2000")).map(|version| version.number)
+            parse_version(&format!("ffmpeg version {text} Copyright (c) 2000"))
+                .map(|version| version.number)
         };
         assert_eq!(number("5.1.9-0+deb12u1"), Some(Some((5, 1))));
         assert_eq!(number("n6.0"), Some(Some((6, 0))));

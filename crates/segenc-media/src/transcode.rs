@@ -32,12 +32,22 @@ pub async fn encode_segment(
     let file = observe::look(attempt, Some(holder.demuxer()), &input).await?;
     let seen = observe::see_packets(attempt, holder.demuxer(), &input, 0).await?;
     let mismatch = |problem: String| {
-        WorkError::failed(FailureKind::Mismatch, "segment-not-as-planned", format!("{what}: {problem}"))
+        WorkError::failed(
+            FailureKind::Mismatch,
+            "segment-not-as-planned",
+            format!("{what}: {problem}"),
+        )
     };
     let stream = file.streams.first().ok_or_else(|| mismatch("no stream came out".to_owned()))?;
-    let timebase = stream.timebase().ok_or_else(|| mismatch("its timebase is unknown".to_owned()))?;
-    let frames = observe::frames(&seen.packets, timebase, work.film.timebase, segment_bias(work.film.timebase))
-        .ok_or_else(|| mismatch(format!("no frames instead of {}", work.expected.count)))?;
+    let timebase =
+        stream.timebase().ok_or_else(|| mismatch("its timebase is unknown".to_owned()))?;
+    let frames = observe::frames(
+        &seen.packets,
+        timebase,
+        work.film.timebase,
+        segment_bias(work.film.timebase),
+    )
+    .ok_or_else(|| mismatch(format!("no frames instead of {}", work.expected.count)))?;
     if let Some(difference) = observe::difference(&frames, &work.expected) {
         return Err(mismatch(difference));
     }

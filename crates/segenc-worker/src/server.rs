@@ -216,7 +216,8 @@ fn authorized<T>(message: T, token: &Secret) -> Result<Request<T>, CallError> {
 }
 
 fn meaning(status: &Status) -> CallError {
-    let why = chain(status);
+    let why = std::error::Error::source(status).map_or_else(String::new, chain);
+    let why = if why.is_empty() { status.message().to_owned() } else { why };
     if why.contains(OTHER_CERTIFICATE) {
         return CallError::OtherCertificate;
     }

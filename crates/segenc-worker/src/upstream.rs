@@ -15,6 +15,9 @@ use thiserror::Error;
 /// gone: three times what a disk that has to wake up takes.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
+/// How the server's problem documents call a source that was changed after its job was made.
+const SOURCE_CHANGED: &str = "source-changed";
+
 /// Where one input of one task is fetched.
 #[derive(Debug, Clone)]
 pub(crate) struct Upstream {
@@ -82,12 +85,29 @@ impl Upstream {
                 return Err(UpstreamError::Interrupted("the server does not answer".to_owned()));
             }
         };
+        if response.status() == StatusCode::CONFLICT {
+            return Err(conflict(response).await);
+        }
         check(response.status(), response.headers(), &range, size)?;
         let etag = strong_etag(response.headers());
         if version.is_some() && etag.as_deref() != version {
             return Err(UpstreamError::Changed);
         }
         Ok(RangeAnswer { response, etag })
+    }
+}
+
+/// Two things are in conflict with a request: a stale attempt, and a source that is another one by now.
+async fn conflict(mut response: Response) -> UpstreamError {
+    let beginning = tokio::time::timeout(SILENCE_MAX, response.chunk()).await;
+    let problem = match &beginning {
+        Ok(Ok(Some(bytes))) => String::from_utf8_lossy(bytes),
+        Ok(Ok(None) | Err(_)) | Err(_) => "".into(),
+    };
+    if problem.contains(SOURCE_CHANGED) {
+        UpstreamError::Changed
+    } else {
+        UpstreamError::Refused(StatusCode::CONFLICT)
     }
 }
 

@@ -16,13 +16,24 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// A program that reads JSON is not flooded.
 const JSON_INTERVAL: Duration = Duration::from_millis(500);
 
+/// A job that waits for no longer is only being begun, which is nothing to tell.
+const WAITING_IS_NEWS_AFTER: Duration = Duration::from_secs(3);
+
 /// Shows progress in the form that fits.
 #[derive(Debug)]
 pub(crate) struct Progress {
     form: Form,
     last_shown: Option<Instant>,
     last_step: (String, u32),
-    waiting_told: Option<String>,
+    waiting: Waiting,
+}
+
+/// What the job waits for, since when, and whether the user knows.
+#[derive(Debug)]
+struct Waiting {
+    cause: Option<String>,
+    since: Instant,
+    told: bool,
 }
 
 #[derive(Debug)]
@@ -45,7 +56,12 @@ impl Progress {
         } else {
             Form::Lines
         };
-        Self { form, last_shown: None, last_step: (String::new(), 0), waiting_told: None }
+        Self {
+            form,
+            last_shown: None,
+            last_step: (String::new(), 0),
+            waiting: Waiting { cause: None, since: Instant::now(), told: false },
+        }
     }
 
     /// Shows a job as it is now.
@@ -91,12 +107,15 @@ impl Progress {
     }
 
     fn tell_of_waiting(&mut self, job: &JobView) {
+        if job.waiting_for != self.waiting.cause {
+            self.waiting =
+                Waiting { cause: job.waiting_for.clone(), since: Instant::now(), told: false };
+        }
         let speaks = matches!(self.form, Form::Bar(_) | Form::Lines);
-        if speaks && job.waiting_for != self.waiting_told {
-            if let Some(waiting) = &job.waiting_for {
-                terminal::say(&format!("waiting: {waiting}"));
-            }
-            self.waiting_told.clone_from(&job.waiting_for);
+        let is_news = !self.waiting.told && self.waiting.since.elapsed() >= WAITING_IS_NEWS_AFTER;
+        if let Some(cause) = self.waiting.cause.as_ref().filter(|_| speaks && is_news) {
+            terminal::say(&format!("waiting: {cause}"));
+            self.waiting.told = true;
         }
     }
 }

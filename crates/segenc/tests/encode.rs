@@ -27,7 +27,7 @@ fn output_equals_that_of_one_ffmpeg_frame_by_frame() {
     assert_eq!(other_streams(&stage.path("out.mkv")), other_streams(&stage.path("single.mkv")));
     let left = fs::read_dir(stage.path("data/encode")).expect("the folder of local jobs is there");
     let names: Vec<_> = left.filter_map(Result::ok).map(|entry| entry.file_name()).collect();
-    assert_eq!(names, ["worker.encoders.json"], "the finished job's state is deleted");
+    assert_eq!(names, ["encoders.json"], "the finished job's state is deleted");
 }
 
 #[test]

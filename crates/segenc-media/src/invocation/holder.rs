@@ -26,7 +26,9 @@ impl Holder {
             "ffv1" | "mjpeg" | "dnxhd" => Self::Mov,
             name if name.starts_with("prores") => Self::Mov,
             // Hardware: h264_nvenc, hevc_qsv, av1_amf and so on.
-            name if ["h264_", "hevc_", "av1_"].iter().any(|format| name.starts_with(format)) => Self::Mp4,
+            name if ["h264_", "hevc_", "av1_"].iter().any(|format| name.starts_with(format)) => {
+                Self::Mp4
+            }
             _ => Self::Nut,
         }
     }

@@ -68,7 +68,8 @@ const OTHERS_INPUT: usize = 1;
 /// PTS is then the same for all. `None` if a name cannot be written into a list.
 pub(crate) fn list(join: &Join, inputs: &[&MediaInput]) -> Option<String> {
     let mut text = String::from(LIST_HEADER);
-    let starts: Vec<i64> = join.segments.iter().map(|segment| start_micros(join, segment)).collect();
+    let starts: Vec<i64> =
+        join.segments.iter().map(|segment| start_micros(join, segment)).collect();
     for (position, input) in inputs.iter().enumerate() {
         let address = names::address(input);
         text.push_str(&format!("file {}\n", names::in_list(address.to_str()?)?));
@@ -110,7 +111,8 @@ impl Joined<'_> {
         // The concat demuxer moves the first segment to zero: back to where it was, less the bias.
         let timebase = self.join.film.timebase;
         let bias = timebase.micros(segment_bias(timebase));
-        let first = self.join.segments.first().map_or(bias, |segment| start_micros(self.join, segment));
+        let first =
+            self.join.segments.first().map_or(bias, |segment| start_micros(self.join, segment));
         call.option("-itsoffset", seconds(first.saturating_sub(bias)));
         call.segment_list(JOINED_NAME);
         let mut source = OTHERS_INPUT;
@@ -145,7 +147,10 @@ impl Joined<'_> {
         let Some(film) = film else { return };
         // A segment's first DTS can lie before the last one of its predecessor; later is always allowed,
         // since the PTS do not move and stand further apart. They must be named, or they take the DTS' value.
-        call.option(&format!("-bsf:{film}"), "setts=pts=PTS:dts=max(DTS\\,PREV_OUTDTS+1):duration=0");
+        call.option(
+            &format!("-bsf:{film}"),
+            "setts=pts=PTS:dts=max(DTS\\,PREV_OUTDTS+1):duration=0",
+        );
         if let Some(rate) = self.join.film.rate {
             call.option(&format!("-r:{film}"), format!("{}/{}", rate.num, rate.den));
         }
@@ -180,7 +185,11 @@ impl Joined<'_> {
     }
 
     fn sets_dispositions(&self) -> Dispositions {
-        let given = self.join.options.iter().any(|option| option.name.split(':').next() == Some("disposition"));
+        let given = self
+            .join
+            .options
+            .iter()
+            .any(|option| option.name.split(':').next() == Some("disposition"));
         if given { Dispositions::GivenByUser } else { Dispositions::AsPlainFfmpeg }
     }
 }
@@ -196,23 +205,31 @@ enum Dispositions {
 }
 
 fn dispositions(streams: &[MergedStream], by: Dispositions) -> Vec<String> {
-    let mut all: Vec<Vec<String>> = streams.iter().map(|merged| merged.dispositions.clone()).collect();
+    let mut all: Vec<Vec<String>> =
+        streams.iter().map(|merged| merged.dispositions.clone()).collect();
     let has = |names: &[String], name: &str| names.iter().any(|given| given == name);
     match by {
         Dispositions::GivenByUser => {}
         Dispositions::AsPlainFfmpeg => {
-            for kind in [StreamKind::Video, StreamKind::Audio, StreamKind::Subtitle, StreamKind::Data] {
+            for kind in
+                [StreamKind::Video, StreamKind::Audio, StreamKind::Subtitle, StreamKind::Data]
+            {
                 let of_kind = streams.iter().enumerate().filter(|(_, merged)| merged.kind == kind);
                 let positions: Vec<usize> = of_kind.map(|(position, _)| position).collect();
                 let marked = positions.iter().any(|position| has(&all[*position], "default"));
-                let first = positions.iter().find(|position| !has(&all[**position], "attached_pic"));
-                if positions.len() > 1 && !marked && let Some(first) = first {
+                let first =
+                    positions.iter().find(|position| !has(&all[**position], "attached_pic"));
+                if positions.len() > 1
+                    && !marked
+                    && let Some(first) = first
+                {
                     all[*first].push("default".to_owned());
                 }
             }
         }
     }
-    let joined = |names: Vec<String>| if names.is_empty() { "0".to_owned() } else { names.join("+") };
+    let joined =
+        |names: Vec<String>| if names.is_empty() { "0".to_owned() } else { names.join("+") };
     all.into_iter().map(joined).collect()
 }
 
@@ -225,7 +242,12 @@ mod tests {
     use super::*;
     use crate::invocation::sample::{file, film, frames, lines, option, url};
 
-    fn stream(source_stream: u32, origin: Origin, kind: StreamKind, dispositions: &[&str]) -> MergedStream {
+    fn stream(
+        source_stream: u32,
+        origin: Origin,
+        kind: StreamKind,
+        dispositions: &[&str],
+    ) -> MergedStream {
         let dispositions = dispositions.iter().map(|name| (*name).to_owned()).collect();
         MergedStream { stream: OutputStream { source_stream, origin }, kind, dispositions }
     }
@@ -271,8 +293,13 @@ mod tests {
         };
         for container in ["matroska", "mp4"] {
             let work = work(container);
-            let joined =
-                Joined { work: &work, join: &join, source: &url(0), others: Some(&url(3)), facts: &facts };
+            let joined = Joined {
+                work: &work,
+                join: &join,
+                source: &url(0),
+                others: Some(&url(3)),
+                facts: &facts,
+            };
             insta::assert_snapshot!(format!("merge_{container}"), lines(&joined.invocation()));
         }
     }
@@ -299,9 +326,17 @@ mod tests {
     #[test]
     fn a_list_quotes_names() {
         let (one, two) = (file("/s/it's.nut"), url(2));
-        insta::assert_snapshot!("list", list(&join(), &[&one, &two]).expect("the names can be written"));
-        let text = list_after("rate.mp4", &list(&join(), &[&one, &two]).expect("the names can be written"));
-        assert!(text.starts_with("ffconcat version 1.0\nfile 'file:rate.mp4'\noutpoint -1000\nduration 0\nfile "));
+        insta::assert_snapshot!(
+            "list",
+            list(&join(), &[&one, &two]).expect("the names can be written")
+        );
+        let text = list_after(
+            "rate.mp4",
+            &list(&join(), &[&one, &two]).expect("the names can be written"),
+        );
+        assert!(text.starts_with(
+            "ffconcat version 1.0\nfile 'file:rate.mp4'\noutpoint -1000\nduration 0\nfile "
+        ));
         let broken = file("/s/a\nb.nut");
         assert_eq!(list(&join(), &[&broken, &two]), None);
     }

@@ -20,7 +20,7 @@ use crate::attempt::MediaInput;
 use crate::names;
 
 pub(crate) use holder::Holder;
-pub(crate) use merge::{Joined, JOINED_NAME, PartFacts, SEGMENTS_NAME, list, list_after};
+pub(crate) use merge::{JOINED_NAME, Joined, PartFacts, SEGMENTS_NAME, list, list_after};
 pub(crate) use streams::output_name;
 
 /// One of the two programs.
@@ -58,7 +58,16 @@ impl Invocation {
 
     fn ffmpeg_at(level: &str) -> Self {
         let mut invocation = Self { program: Program::Ffmpeg, args: Vec::new() };
-        invocation.words(&["-nostdin", "-hide_banner", "-nostats", "-y", "-v", level, "-progress", "pipe:1"]);
+        invocation.words(&[
+            "-nostdin",
+            "-hide_banner",
+            "-nostats",
+            "-y",
+            "-v",
+            level,
+            "-progress",
+            "pipe:1",
+        ]);
         invocation
     }
 
@@ -112,7 +121,12 @@ impl Invocation {
 
     /// A list of segments as an input. Segments come from workers: they are one of these or nothing.
     fn segment_list(&mut self, name: &str) {
-        self.words(&["-protocol_whitelist", "file,http,tcp", "-format_whitelist", "concat,mov,nut"]);
+        self.words(&[
+            "-protocol_whitelist",
+            "file,http,tcp",
+            "-format_whitelist",
+            "concat,mov,nut",
+        ]);
         self.words(&["-safe", "0", "-auto_convert", "0", "-f", "concat", "-i", name]);
     }
 
@@ -154,7 +168,12 @@ pub(crate) mod sample {
 
     pub(crate) fn film() -> Film {
         let timebase = Timebase::new(1, 90_000).expect("both sides are above zero");
-        Film { stream: 0, timebase, shift: 126_000, rate: Some(Rational { num: 30_000, den: 1001 }) }
+        Film {
+            stream: 0,
+            timebase,
+            shift: 126_000,
+            rate: Some(Rational { num: 30_000, den: 1001 }),
+        }
     }
 
     pub(crate) fn frames(count: u64, first_pts: i64, last_pts: i64) -> Frames {

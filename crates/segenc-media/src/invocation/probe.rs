@@ -70,14 +70,21 @@ mod tests {
     fn facts_are_asked_with_safe_formats_only() {
         insta::assert_snapshot!("facts", lines(&Invocation::facts(&file("/films/-a:b.mkv"))));
         for format in FORMATS.split(',') {
-            let opens_others = ["hls", "concat", "dash", "image2", "lavfi", "sdp", "rtsp", "tty", "ffmetadata"];
+            let opens_others =
+                ["hls", "concat", "dash", "image2", "lavfi", "sdp", "rtsp", "tty", "ffmetadata"];
             assert!(!opens_others.contains(&format), "{format}");
         }
     }
 
     #[test]
     fn packets_are_asked_of_the_known_format() {
-        insta::assert_snapshot!("packets", lines(&Invocation::packets("matroska,webm", &url(0), 2)));
-        insta::assert_snapshot!("made", lines(&Invocation::made(Some("mov"), &file("/scratch/output.mp4"))));
+        insta::assert_snapshot!(
+            "packets",
+            lines(&Invocation::packets("matroska,webm", &url(0), 2))
+        );
+        insta::assert_snapshot!(
+            "made",
+            lines(&Invocation::made(Some("mov"), &file("/scratch/output.mp4")))
+        );
     }
 }

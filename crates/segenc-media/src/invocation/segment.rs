@@ -28,7 +28,14 @@ impl Invocation {
         call.option("-c:v", &work.encoder);
         call.user_options(&encoder_options(work));
         call.option("-threads", work.threads.to_string());
-        call.words(&["-fps_mode", "passthrough", "-enc_time_base", "-1", "-avoid_negative_ts", "disabled"]);
+        call.words(&[
+            "-fps_mode",
+            "passthrough",
+            "-enc_time_base",
+            "-1",
+            "-avoid_negative_ts",
+            "disabled",
+        ]);
         call.words(&["-map_metadata", "-1", "-map_chapters", "-1"]);
         let holder = Holder::of_encoder(&work.encoder);
         holder.options(&mut call, work.film.timebase.den());
@@ -92,7 +99,9 @@ fn encoder_options(work: &SegmentWork) -> Vec<OutputOption> {
         let given = options.iter_mut().rev().find(|option| is_for_video(&option.name, list));
         let parameter = format!("{name}={value}");
         match given {
-            Some(option) => option.value = Some(with_parameter(option.value.as_deref(), name, &parameter)),
+            Some(option) => {
+                option.value = Some(with_parameter(option.value.as_deref(), name, &parameter))
+            }
             None => options.push(OutputOption { name: list.to_owned(), value: Some(parameter) }),
         }
     }
@@ -138,7 +147,10 @@ mod tests {
 
     #[test]
     fn a_segment_in_the_middle() {
-        insta::assert_snapshot!("segment", lines(&Invocation::segment(&work(), &file("/films/a.mkv"), 2)));
+        insta::assert_snapshot!(
+            "segment",
+            lines(&Invocation::segment(&work(), &file("/films/a.mkv"), 2))
+        );
     }
 
     #[test]
@@ -175,7 +187,10 @@ mod tests {
             encoder_options(&SegmentWork { encoder: encoder.to_owned(), options: given, ..work() })
         };
         let given = vec![option("crf", "20"), option("x265-params:v", "aq-mode=3")];
-        assert_eq!(options("libx265", given)[1], option("x265-params:v", "aq-mode=3:log-level=error"));
+        assert_eq!(
+            options("libx265", given)[1],
+            option("x265-params:v", "aq-mode=3:log-level=error")
+        );
         assert_eq!(options("libx265", vec![]), [option("x265-params", "log-level=error")]);
         let given = vec![option("x265-params", "log-level=full")];
         assert_eq!(options("libx265", given.clone()), given);

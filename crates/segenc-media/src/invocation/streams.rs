@@ -40,7 +40,12 @@ impl Invocation {
         call.words(&["-enc_time_base", "-1"]);
         match ahead_seconds(&work.container) {
             0 => {}
-            ahead => call.words(&["-output_ts_offset", &ahead.to_string(), "-avoid_negative_ts", "disabled"]),
+            ahead => call.words(&[
+                "-output_ts_offset",
+                &ahead.to_string(),
+                "-avoid_negative_ts",
+                "disabled",
+            ]),
         }
         call.words(&["-map_chapters", "-1"]);
         call.option("-f", &work.container);
@@ -132,13 +137,19 @@ mod tests {
     #[test]
     fn other_streams() {
         let work = work(&[("c:a", "libopus"), ("b:a", "128k")]);
-        insta::assert_snapshot!("other_streams", lines(&Invocation::other_streams(&work, &url(0), 1)));
+        insta::assert_snapshot!(
+            "other_streams",
+            lines(&Invocation::other_streams(&work, &url(0), 1))
+        );
     }
 
     #[test]
     fn a_whole_title() {
         let work = work(&[("c:v", "libx264"), ("c:a", "copy")]);
-        insta::assert_snapshot!("whole", lines(&Invocation::whole(&work, &file("/films/it's.mp4"), 0)));
+        insta::assert_snapshot!(
+            "whole",
+            lines(&Invocation::whole(&work, &file("/films/it's.mp4"), 0))
+        );
     }
 
     #[test]

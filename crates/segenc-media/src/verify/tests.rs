@@ -28,15 +28,27 @@ fn join() -> Join {
 #[test]
 fn rounding_to_the_outputs_ticks_is_no_fault() {
     assert!(joins(&[0, 33, 67, 100, 133, 167], timebase(1000), &join()).is_ok());
-    assert!(joins(&[21, 54, 88, 121, 154, 188], timebase(1000), &join()).is_ok(), "moved as a whole");
+    assert!(
+        joins(&[21, 54, 88, 121, 154, 188], timebase(1000), &join()).is_ok(),
+        "moved as a whole"
+    );
 }
 
 #[test]
 fn a_segment_in_the_wrong_place_is_seen() {
-    assert!(joins(&[0, 33, 67, 102, 135, 169], timebase(1000), &join()).is_err(), "the second is late");
-    assert!(joins(&[0, 33, 67, 100, 133, 165], timebase(1000), &join()).is_err(), "its last is early");
+    assert!(
+        joins(&[0, 33, 67, 102, 135, 169], timebase(1000), &join()).is_err(),
+        "the second is late"
+    );
+    assert!(
+        joins(&[0, 33, 67, 100, 133, 165], timebase(1000), &join()).is_err(),
+        "its last is early"
+    );
     assert!(joins(&[-5, 28, 62, 95, 128, 162], timebase(1000), &join()).is_err(), "all are early");
-    assert!(joins(&[9000, 9033, 9067, 9100, 9133, 9167], timebase(1000), &join()).is_err(), "9 s late");
+    assert!(
+        joins(&[9000, 9033, 9067, 9100, 9133, 9167], timebase(1000), &join()).is_err(),
+        "9 s late"
+    );
     assert!(joins(&[0, 33, 67, 100, 133], timebase(1000), &join()).is_err(), "one is missing");
 }
 
@@ -44,9 +56,15 @@ fn a_segment_in_the_wrong_place_is_seen() {
 fn drift_over_many_segments_is_seen() {
     let mut join = join();
     join.segments = (0..1000)
-        .map(|index| JoinedSegment { input: 1, start: 0, end: 0, frames: frames(1, index * 3003, index * 3003) })
+        .map(|index| JoinedSegment {
+            input: 1,
+            start: 0,
+            end: 0,
+            frames: frames(1, index * 3003, index * 3003),
+        })
         .collect();
-    let exact: Vec<i64> = (0..1000).map(|index| timebase(90_000).rescale(index * 3003, timebase(1000))).collect();
+    let exact: Vec<i64> =
+        (0..1000).map(|index| timebase(90_000).rescale(index * 3003, timebase(1000))).collect();
     assert!(joins(&exact, timebase(1000), &join).is_ok());
     let drifting: Vec<i64> = (0..1000).map(|index| index * 33).collect();
     assert!(joins(&drifting, timebase(1000), &join).is_err());
@@ -87,7 +105,9 @@ fn a_cover_picture_at_the_end_is_not_taken_for_the_film() {
 fn a_missing_stream_is_seen_and_an_added_data_stream_is_not() {
     let expected = [merged(StreamKind::Video, &[]), merged(StreamKind::Audio, &[])];
     let with = |kind: &str| {
-        file(&format!(r#"{{"streams":[{{"index":0,"codec_type":"video"}},{{"index":1,"codec_type":"{kind}"}}]}}"#))
+        file(&format!(
+            r#"{{"streams":[{{"index":0,"codec_type":"video"}},{{"index":1,"codec_type":"{kind}"}}]}}"#
+        ))
     };
     assert!(streams(&with("audio"), &expected).passed);
     assert_eq!(streams(&with("data"), &expected).detail, "0 audio streams instead of 1");

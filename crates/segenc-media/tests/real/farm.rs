@@ -12,8 +12,8 @@ use segenc_core::work::{
     Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, SegmentWork, StreamsWork,
 };
 use segenc_media::{
-    Attempt, Made, MediaInput, Progress, Tools, WorkError, encode_other_streams, encode_segment, merge, packets,
-    probe,
+    Attempt, Made, MediaInput, Progress, Tools, WorkError, encode_other_streams, encode_segment,
+    merge, packets, probe,
 };
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -194,7 +194,8 @@ impl Farm {
             container: wish.container.to_owned(),
         };
         let folder = self.folder(&format!("{}-sound", wish.container));
-        let made = encode_other_streams(&attempt(&self.tools, &folder), &self.source, &work).await?;
+        let made =
+            encode_other_streams(&attempt(&self.tools, &folder), &self.source, &work).await?;
         inputs.insert(10_000, MediaInput::File(made.path));
         Ok(Some(10_000))
     }
@@ -209,9 +210,10 @@ impl Farm {
                     sounds += 1;
                     Origin::Encoded(sounds - 1)
                 }
-                StreamKind::Audio | StreamKind::Subtitle | StreamKind::Attachment | StreamKind::Data => {
-                    Origin::Copied
-                }
+                StreamKind::Audio
+                | StreamKind::Subtitle
+                | StreamKind::Attachment
+                | StreamKind::Data => Origin::Copied,
             };
             streams.push(MergedStream {
                 stream: OutputStream { source_stream: stream.index, origin },

@@ -14,7 +14,10 @@ pub(crate) fn folder() -> &'static Path {
 
 /// Runs a program and answers its stdout; a bad end is shown with its stderr.
 pub(crate) fn run(program: &str, args: &[&str]) -> String {
-    #[expect(clippy::disallowed_methods, reason = "a test compares with programs that the product does not start")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test compares with programs that the product does not start"
+    )]
     let output = Command::new(program).args(args).output().expect("the program is installed");
     assert!(
         output.status.success(),
@@ -71,8 +74,26 @@ pub(crate) fn mp4() -> &'static Path {
     FILE.get_or_init(|| {
         let path = folder().join("source.mp4");
         ffmpeg(&[
-            "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=6", "-f", "lavfi", "-i", "sine=r=44100:d=6", "-c:v", "libx264",
-            "-preset", "veryfast", "-crf", "30", "-bf", "3", "-x264-params", "open-gop=1:keyint=40", "-c:a", "aac",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=320x180:r=25:d=6",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=r=44100:d=6",
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+            "-crf",
+            "30",
+            "-bf",
+            "3",
+            "-x264-params",
+            "open-gop=1:keyint=40",
+            "-c:a",
+            "aac",
             text(&path),
         ]);
         path
@@ -82,8 +103,18 @@ pub(crate) fn mp4() -> &'static Path {
 /// Every frame of the film decoded: its PTS and the digest of its pixels.
 pub(crate) fn frame_digests(path: &Path) -> Vec<(String, String)> {
     let listing = ffmpeg(&[
-        "-i", text(path), "-map", "0:V:0", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-copyts", "-f",
-        "framemd5", "-",
+        "-i",
+        text(path),
+        "-map",
+        "0:V:0",
+        "-fps_mode",
+        "passthrough",
+        "-enc_time_base",
+        "-1",
+        "-copyts",
+        "-f",
+        "framemd5",
+        "-",
     ]);
     let frames = listing.lines().filter(|line| !line.starts_with('#'));
     frames
@@ -103,7 +134,17 @@ pub(crate) fn stream_digests(path: &Path) -> String {
 pub(crate) fn pts(path: &Path, stream: &str) -> Vec<i64> {
     let listing = run(
         "ffprobe",
-        &["-v", "error", "-select_streams", stream, "-show_entries", "packet=pts", "-of", "csv=p=0", text(path)],
+        &[
+            "-v",
+            "error",
+            "-select_streams",
+            stream,
+            "-show_entries",
+            "packet=pts",
+            "-of",
+            "csv=p=0",
+            text(path),
+        ],
     );
     let mut pts: Vec<i64> =
         listing.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect();
@@ -116,11 +157,16 @@ pub(crate) fn headers(path: &Path) -> String {
     run(
         "ffprobe",
         &[
-            "-v", "error", "-show_chapters", "-show_entries",
+            "-v",
+            "error",
+            "-show_chapters",
+            "-show_entries",
             "format_tags:stream=index,codec_name,time_base,r_frame_rate,avg_frame_rate,start_pts,color_range,\
              color_space,color_transfer,color_primaries,chroma_location,sample_aspect_ratio,extradata_size:\
              stream_tags:stream_disposition",
-            "-of", "flat", text(path),
+            "-of",
+            "flat",
+            text(path),
         ],
     )
 }

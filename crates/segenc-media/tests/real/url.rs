@@ -80,12 +80,14 @@ async fn a_segment_read_in_ranges_equals_one_read_from_a_file() {
         let facts = probe(&near, &url).await.unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(facts, farm.facts);
         let mut reader = packets(&near, &url, &facts, 0).await.expect("ffprobe starts");
-        let batch = reader.next_batch(usize::MAX).await.expect("it is served").expect("it has packets");
+        let batch =
+            reader.next_batch(usize::MAX).await.expect("it is served").expect("it has packets");
         assert_eq!(batch, farm.packets);
 
         let work = farm.segments(&wish).swap_remove(2);
         let folders = [farm.folder("file"), farm.folder("url")];
-        let from_file = encode_segment(&attempt(&farm.tools, &folders[0]), &farm.source, &work).await;
+        let from_file =
+            encode_segment(&attempt(&farm.tools, &folders[0]), &farm.source, &work).await;
         let from_url = encode_segment(&attempt(&farm.tools, &folders[1]), &url, &work).await;
         let (from_file, from_url) = (from_file.expect("as planned"), from_url.expect("as planned"));
         assert_eq!(media::frame_digests(&from_file.path), media::frame_digests(&from_url.path));
@@ -101,5 +103,8 @@ async fn a_proxy_that_is_gone_is_bad_luck() {
     let url = MediaInput::Url(format!("http://{address}/source"));
     let probed = probe(&attempt(&farm.tools, farm.scratch.path()), &url).await;
     let Err(WorkError::Failed(failure)) = probed else { panic!("{probed:?}") };
-    assert_eq!((failure.kind, failure.reason.as_str()), (FailureKind::Transient, "input-interrupted"));
+    assert_eq!(
+        (failure.kind, failure.reason.as_str()),
+        (FailureKind::Transient, "input-interrupted")
+    );
 }

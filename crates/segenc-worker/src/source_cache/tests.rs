@@ -25,6 +25,8 @@ struct Script {
     breaks: AtomicU64,
     /// Answers this instead, where it is not 0.
     refuses: AtomicU64,
+    /// The body of such an answer.
+    problem: &'static str,
     requests: AtomicU64,
     sent: AtomicU64,
 }
@@ -45,7 +47,7 @@ async fn serve_range(State(script): State<Arc<Script>>, headers: HeaderMap) -> R
     let refused = script.refuses.load(Ordering::SeqCst);
     if refused != 0 {
         let status = u16::try_from(refused).ok().and_then(|code| StatusCode::from_u16(code).ok());
-        let mut response = Response::new(Body::empty());
+        let mut response = Response::new(Body::from(script.problem));
         *response.status_mut() = status.expect("a test names a real status");
         return response;
     }
@@ -98,6 +100,7 @@ impl Farm {
             etag: Mutex::new("\"one\"".to_owned()),
             breaks: AtomicU64::new(0),
             refuses: AtomicU64::new(0),
+            problem: r#"{"type":"source-changed"}"#,
             requests: AtomicU64::new(0),
             sent: AtomicU64::new(0),
         });
@@ -261,6 +264,16 @@ async fn a_lost_lease_ends_reading_at_once() {
     assert!(request.bytes().await.is_err());
     assert_eq!(source.trouble(), Some(Trouble::Refused(StatusCode::FORBIDDEN)));
     assert_eq!(farm.script.requests.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_finds_the_source_changed_is_believed() {
+    let farm = Farm::start(MIB).await;
+    farm.script.refuses.store(409, Ordering::SeqCst);
+    let source = farm.open(1);
+    let request = farm.http.get(&source.url).send().await.expect("loopback answers");
+    assert!(request.bytes().await.is_err());
+    assert_eq!(source.trouble(), Some(Trouble::Changed));
 }
 
 #[tokio::test]

@@ -58,8 +58,7 @@ pub(crate) async fn run(flags: WorkerFlags, voice: Voice) -> anyhow::Result<()> 
     }
 }
 
-/// Workers with different scratch folders are different workers, also on one machine. Their files differ in
-/// the extension only, so that they share what was learnt of this machine's encoders (see `encode::state`).
+/// Workers with different scratch folders are different workers, also on one machine.
 fn identity_file(folder: &Path, scratch: &Path) -> PathBuf {
     let digest = Sha256::digest(scratch.as_os_str().as_encoded_bytes());
     folder.join(format!("worker.{}", hex(&digest[..8])))

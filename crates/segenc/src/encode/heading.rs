@@ -54,7 +54,8 @@ fn describe(facts: &SourceFacts) -> String {
     let container = facts.demuxer.split(',').next().unwrap_or(&facts.demuxer);
     let mut parts = vec![container.to_owned()];
     if let Some(micros) = facts.duration_micros.and_then(|micros| u64::try_from(micros).ok()) {
-        parts.push(clock(micros / 1000));
+        // Whole seconds, as players show them.
+        parts.push(clock(micros / 1_000_000 * 1000));
     }
     parts.push(bytes(facts.size));
     parts.extend(facts.streams.iter().filter_map(describe_film));

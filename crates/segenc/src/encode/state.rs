@@ -82,9 +82,9 @@ impl State {
         self.folder.join("scratch")
     }
 
-    /// The embedded worker's identity. It lies beside the folder, under a name that differs in its
-    /// extension only: the worker keeps what it has learnt of this machine's encoders under the same
-    /// stem, so that they are tried once and not for every job.
+    /// The embedded worker's identity. It lies beside the folders of all jobs, because the worker keeps
+    /// what it has learnt of this machine's encoders in the same place: they are tried once, not for
+    /// every job.
     pub(crate) fn identity(&self) -> PathBuf {
         let name = self.folder.file_name().unwrap_or_default().to_string_lossy();
         self.folder.with_file_name(format!("worker.{name}"))

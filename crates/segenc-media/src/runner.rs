@@ -283,7 +283,8 @@ fn spawn(mut command: Command) -> io::Result<Box<dyn ChildWrapper>> {
 /// A command for the program that is killed when this program dies, where that can be had. On Linux a
 /// process asks for it itself, before it becomes the other program; `setpriv` of util-linux does, so
 /// that no code has to run between fork and exec. The signal comes when the thread that started the
-/// child ends: tokio's worker threads live as long as the runtime.
+/// child ends: tokio's worker threads live as long as the runtime. Only a child whose parent is killed in the
+/// few milliseconds before it has asked stays behind, until its work is done.
 #[cfg(target_os = "linux")]
 async fn tied_to_us(path: &Path) -> Command {
     static SETPRIV: tokio::sync::OnceCell<Option<PathBuf>> = tokio::sync::OnceCell::const_new();

@@ -21,6 +21,10 @@ use crate::probe::micros;
 /// by 1.4 s to have room for its clock.
 const MUXER_SHIFT_SECONDS_MAX: i128 = 2;
 
+/// How far a muxer may move all streams back, as a part of a second: MP4 counts the time before the first
+/// frame in milliseconds.
+const MUXER_SHIFT_BACK_PER_SECOND: i128 = 1000;
+
 /// Muxers whose files hold no PTS, so that there is nothing to compare with the plan.
 const WITHOUT_PTS: &[&str] = &["avi"];
 
@@ -231,8 +235,9 @@ fn joins(pts: &[i64], timebase: Timebase, join: &Join) -> Result<String, String>
             let moved = distance(seen, plan);
             let (low, high) = range.unwrap_or((moved, moved));
             let (low, high) = (low.min(moved), high.max(moved));
-            let too_far = 2 * low < -tick || 2 * high > tick + 2 * second * MUXER_SHIFT_SECONDS_MAX;
-            if too_far || high - low > tick {
+            let too_early = low < -(tick / 2 + second / MUXER_SHIFT_BACK_PER_SECOND);
+            let too_late = high > tick / 2 + second * MUXER_SHIFT_SECONDS_MAX;
+            if too_early || too_late || high - low > tick {
                 let micros = moved.saturating_mul(1_000_000) / second;
                 return Err(format!(
                     "segment {number}: PTS {seen} stands {micros} µs from the plan"

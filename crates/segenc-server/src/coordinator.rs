@@ -5,6 +5,8 @@
 
 mod batch;
 mod handle;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -87,7 +87,7 @@ pub(crate) async fn place_output(
     };
     let io = |source| plan.error(source);
     match staged.map_err(|error| io(io::Error::other(error)))?? {
-        Staged::AlreadyThere => return Ok(()),
+        Staged::AlreadyThere => Ok(()),
         Staged::Ready(replace) => {
             shared.store.note_placement(job.id, &plan.placement).await?;
             let publishing = plan.clone();
@@ -172,7 +172,8 @@ impl Plan {
             let _ = fs::remove_file(&self.staged);
             return Err(io(error));
         }
-        File::open(&self.staged).and_then(|file| file.sync_all()).map_err(io)?;
+        let staged = fs::OpenOptions::new().write(true).open(&self.staged);
+        staged.and_then(|file| file.sync_all()).map_err(io)?;
         Ok(Staged::Ready(replace))
     }
 

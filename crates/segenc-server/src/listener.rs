@@ -22,8 +22,12 @@ use tower::ServiceExt as _;
 const CONNECTIONS_MAX: usize = 20_000;
 /// Calls side by side on one HTTP/2 connection: a worker has one per slot and a few more.
 const STREAMS_MAX: u32 = 1_024;
-/// A greeting (TLS, then the first header) that takes longer is a mistake or an attack.
+/// A TLS greeting that takes longer is a mistake or an attack.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
+/// So long an HTTP/1.1 connection may take for the next request's header; it also ends idle ones.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Buffer of an HTTP/1.1 connection, which also bounds its headers: large enough for fast uploads.
+const BUFFER_BYTES: usize = 256 * 1024;
 /// A silent HTTP/2 connection is asked for a sign of life this often, so that a pulled cable is noticed.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Without an answer to that for this long, the connection is given up.
@@ -136,8 +140,8 @@ fn protocols() -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(GREETING_TIMEOUT)
-        .max_buf_size(512 * 1024);
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(BUFFER_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -90,10 +90,9 @@ impl Planning {
     /// Forgets what has been stored, and analyses that no longer run.
     pub(crate) fn committed(&mut self, pool: &Pool) {
         self.analyses.retain(|attempt, analysis| {
-            analysis.pending.clear();
-            pool.task(attempt.task)
-                .and_then(|task| task.attempt(attempt.number))
-                .is_some_and(|attempt| attempt.state == AttemptState::Running)
+            let stored = job_of(pool, *attempt).map_or(0, |job| job.segments.len());
+            analysis.pending.retain(|segment| segment.index as usize >= stored);
+            is_running(pool, *attempt)
         });
     }
 

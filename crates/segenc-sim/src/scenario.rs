@@ -93,6 +93,8 @@ pub(crate) enum Mishap {
     Drain(usize),
     Release(usize),
     Remove(usize),
+    /// It claims that another's attempt is its own, and done.
+    Claim(usize),
 }
 
 /// Draws the scenario of a seed.
@@ -175,7 +177,7 @@ fn draw_mishaps(
         let at = random.between(0, until - 1);
         let machine = random.position(machines);
         let job = random.position(jobs);
-        let mishap = match random.between(0, 21) {
+        let mishap = match random.between(0, 24) {
             0..=4 => Mishap::Kill(machine, random.between(100, 40_000)),
             5 => Mishap::Forget(machine, random.between(100, 40_000)),
             6 => Mishap::SignOff(machine, random.between(100, 40_000)),
@@ -189,7 +191,8 @@ fn draw_mishaps(
             17 => Mishap::Abandon(job),
             18 => Mishap::Drain(machine),
             19 | 20 => Mishap::Release(machine),
-            _ => Mishap::Remove(machine),
+            21 => Mishap::Remove(machine),
+            _ => Mishap::Claim(machine),
         };
         mishaps.push((at, mishap));
     }

@@ -45,7 +45,8 @@ impl Witness {
             }
             Happening::OutputStored { attempt, .. } => {
                 self.delivered.insert(*attempt);
-                self.is_current(*attempt, "stored an output")
+                self.is_current(*attempt, "stored an output")?;
+                self.is_told_by_its_worker(command, *attempt)
             }
             Happening::AttemptSucceeded { attempt, .. } => self.succeeded(pool, command, *attempt),
             Happening::AttemptFailed { attempt, .. } => {
@@ -88,6 +89,20 @@ impl Witness {
         Err(format!("attempt {attempt} {what} although it had ended"))
     }
 
+    /// What is delivered and finished is so by the word of the worker that was given the attempt.
+    fn is_told_by_its_worker(&self, command: &Command, id: AttemptId) -> Result<(), String> {
+        let current = self.current.get(&id).map(|current| current.worker);
+        match command {
+            Command::StoreOutput { worker, attempt, .. }
+            | Command::FinishTask { worker, attempt, .. }
+                if Some(*worker) == current && *attempt == id =>
+            {
+                Ok(())
+            }
+            _ => Err(format!("attempt {id} went on without its worker's word")),
+        }
+    }
+
     fn started(&mut self, at: Millis, id: AttemptId, worker: WorkerId) -> Result<(), String> {
         // An abandoned split takes a new task; nothing that is done is ever done again.
         if self.accepted.contains_key(&id.task) {
@@ -103,14 +118,11 @@ impl Witness {
     }
 
     fn succeeded(&mut self, pool: &Pool, command: &Command, id: AttemptId) -> Result<(), String> {
-        let Some(current) = self.current.remove(&id) else {
+        if !self.current.contains_key(&id) {
             return Err(format!("the stale attempt {id} was accepted"));
-        };
-        match command {
-            Command::FinishTask { worker, attempt, .. }
-                if *worker == current.worker && *attempt == id => {}
-            _ => return Err(format!("attempt {id} was accepted without its worker's word")),
         }
+        self.is_told_by_its_worker(command, id)?;
+        self.current.remove(&id);
         if let Some(earlier) = self.accepted.insert(id.task, id) {
             return Err(format!("task {} has two results: {earlier} and {id}", id.task));
         }

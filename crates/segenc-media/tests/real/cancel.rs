@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use segenc_core::work::StreamsWork;
-use segenc_media::{Made, MediaInput, Tools, WorkError, encode_whole};
+use segenc_media::{MediaInput, Tools, WorkError, encode_whole};
 use tempfile::TempDir;
 
 use crate::farm::{attempt, options};
@@ -61,27 +61,37 @@ async fn cancel_ends_the_program_within_two_seconds_and_leaves_nothing() {
     assert_eq!(programs_in(scratch.path()), 0);
 }
 
-#[test]
-fn a_killed_worker_takes_its_program_along() {
+#[tokio::test]
+async fn a_killed_worker_takes_its_program_along() {
+    // The test starts itself again as the worker to be killed.
+    if let Some(scratch) = std::env::var_os(SCRATCH_VARIABLE) {
+        return encode_until_killed(Path::new(&scratch)).await;
+    }
     let scratch = TempDir::new().expect("a temporary folder");
+    let media_of_worker = TempDir::new().expect("a temporary folder");
     let ourselves = std::env::current_exe().expect("it runs");
     #[expect(clippy::disallowed_methods, reason = "a worker to be killed")]
     let mut worker = Command::new(ourselves)
-        .args(["--exact", "cancel::encodes_until_killed", "--ignored"])
+        .args(["--exact", "cancel::a_killed_worker_takes_its_program_along"])
         .env(SCRATCH_VARIABLE, scratch.path())
+        .env("TMPDIR", media_of_worker.path())
+        .stdout(std::process::Stdio::null())
         .spawn()
         .expect("it starts");
-    assert!(becomes(1, scratch.path(), Duration::from_secs(30)), "the program started");
+    // The output shows that the program itself runs, and no longer what starts it.
+    let output = scratch.path().join("output.mkv");
+    assert!(becomes_true(Duration::from_secs(60), || output.exists()), "the program started");
     worker.kill().expect("it runs");
     worker.wait().expect("it was killed");
-    assert!(becomes(0, scratch.path(), Duration::from_secs(2)), "the program is gone");
+    let gone = becomes_true(Duration::from_secs(10), || programs_in(scratch.path()) == 0);
+    assert!(gone, "the program is gone");
 }
 
-/// Watches until so many programs work in the folder, for a while.
-fn becomes(count: usize, folder: &Path, limit: Duration) -> bool {
+/// Watches until something is so, for a while.
+fn becomes_true(limit: Duration, condition: impl Fn() -> bool) -> bool {
     let start = Instant::now();
     while start.elapsed() < limit {
-        if programs_in(folder) == count {
+        if condition() {
             return true;
         }
         std::thread::yield_now();
@@ -89,13 +99,10 @@ fn becomes(count: usize, folder: &Path, limit: Duration) -> bool {
     false
 }
 
-#[tokio::test]
-#[ignore = "runs until it is killed; another test starts it"]
-async fn encodes_until_killed() {
-    let Some(scratch) = std::env::var_os(SCRATCH_VARIABLE) else { return };
+/// Plays the worker.
+async fn encode_until_killed(scratch: &Path) {
     let tools = Tools::find().await.expect("the tests need ffmpeg");
     let source = MediaInput::File(media::mp4().to_owned());
-    let made: Result<Made, _> =
-        encode_whole(&attempt(&tools, Path::new(&scratch)), &source, &endless()).await;
+    let made = encode_whole(&attempt(&tools, scratch), &source, &endless()).await;
     panic!("nobody finishes this: {made:?}");
 }

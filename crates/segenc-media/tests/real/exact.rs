@@ -1,11 +1,16 @@
 //! What comes out of segments equals what one plain ffmpeg makes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use segenc_core::failure::FailureKind;
+use segenc_core::plan::{Origin, OutputStream};
 use segenc_core::source::StreamKind;
-use segenc_core::work::StreamsWork;
-use segenc_media::{WorkError, encode_segment, encode_whole, probe, usable_encoders};
+use segenc_core::spec::Verify;
+use segenc_core::work::{MergeFrom, MergeWork, MergedStream, StreamsWork};
+use segenc_media::{
+    MediaInput, WorkError, encode_segment, encode_whole, merge, probe, usable_encoders,
+};
 
 use crate::farm::{Farm, Wish, attempt, options};
 use crate::media;
@@ -195,7 +200,51 @@ async fn a_whole_title_is_made_and_facts_are_told() {
     let made = encode_whole(&attempt, &farm.source, &work).await.expect("a usual title");
     let frames = attempt.progress.subscribe().borrow().frames;
     assert_eq!(frames, u64::try_from(farm.packets.len()).expect("a few"), "progress was told");
-    let facts =
-        probe(&attempt, &segenc_media::MediaInput::File(made.path)).await.expect("it is media");
+    let facts = probe(&attempt, &MediaInput::File(made.path)).await.expect("it is media");
     assert_eq!(facts.streams.len(), 3, "film, sound and the track of the chapters");
+}
+
+#[tokio::test]
+async fn a_damaged_output_is_not_verified() {
+    let farm = Farm::look(media::mp4()).await;
+    let work = StreamsWork {
+        demuxer: farm.facts.demuxer.clone(),
+        source_streams: vec![0],
+        options: options(&[("c:v", "libx264"), ("preset", "ultrafast")]),
+        container: "matroska".to_owned(),
+    };
+    let made =
+        encode_whole(&attempt(&farm.tools, &farm.folder("whole")), &farm.source, &work).await;
+    let made = made.expect("a usual title");
+    let check = |name: &str, verify| {
+        let work = MergeWork {
+            demuxer: farm.facts.demuxer.clone(),
+            container: "matroska".to_owned(),
+            from: MergeFrom::WholeTitle(1),
+            streams: vec![MergedStream {
+                stream: OutputStream { source_stream: 0, origin: Origin::Film },
+                kind: StreamKind::Video,
+                dispositions: Vec::new(),
+            }],
+            verify,
+        };
+        let inputs = BTreeMap::from([(1, MediaInput::File(made.path.clone()))]);
+        let folder = farm.folder(name);
+        let farm = &farm;
+        async move { merge(&attempt(&farm.tools, &folder), &inputs, &work).await }
+    };
+    let whole = check("intact", Verify::Full).await.expect("nothing is wrong with it");
+    assert_eq!(whole.path, made.path);
+    assert_eq!(whole.observed.frames.map(|frames| frames.count), Some(150));
+
+    let mut bytes = std::fs::read(&made.path).expect("it was made");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 20_000].fill(0);
+    std::fs::write(&made.path, bytes).expect("scratch");
+    let damaged = check("damaged", Verify::Full).await;
+    let Err(WorkError::Failed(failure)) = damaged else { panic!("{damaged:?}") };
+    assert_eq!(
+        (failure.kind, failure.reason.as_str()),
+        (FailureKind::Mismatch, "output-not-verified")
+    );
 }

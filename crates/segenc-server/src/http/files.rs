@@ -34,10 +34,7 @@ pub(super) async fn input(
     let view = app.coordinator.view();
     let (job, task) = find(&view, JobId(job), TaskId(task))?;
     let attempt = held(&view, task, worker)?;
-    let (_, inputs) = assignment(&view.pool, attempt).map_err(|error| Problem::internal(&error))?;
-    let input = inputs
-        .get(num as usize)
-        .ok_or_else(|| Problem::not_found(format!("task {} has no input {num}", task.id)))?;
+    let input = &input_ref(&view, attempt, num)?;
     let path = app.input_path(job, input);
     let (size, etag) = match input {
         InputRef::Blob(blob) => (blob.size, format!("\"{}\"", blob.sha256)),
@@ -49,6 +46,18 @@ pub(super) async fn input(
     let counters = Some(app.traffic.of(worker));
     let content_type = "application/octet-stream";
     Sending { path: &path, size, etag, content_type, counters }.answer(&method, &headers).await
+}
+
+/// The input of this number. The source is asked for often, and needs no looking up.
+fn input_ref(view: &View, attempt: AttemptId, num: u32) -> Result<InputRef, Problem> {
+    if num == 0 {
+        return Ok(InputRef::Source);
+    }
+    let (_, inputs) = assignment(&view.pool, attempt).map_err(|error| Problem::internal(&error))?;
+    inputs
+        .into_iter()
+        .nth(num as usize)
+        .ok_or_else(|| Problem::not_found(format!("task {} has no input {num}", attempt.task)))
 }
 
 /// The job and its task.

@@ -18,6 +18,7 @@ use super::caller::{Path, Query, WorkerCaller};
 use super::files::{find, not_yours};
 use super::problem::Problem;
 use crate::auth::hex;
+use crate::coordinator::Refusal;
 use crate::incoming::{Incoming, free_bytes};
 use crate::turns::Turn;
 
@@ -165,9 +166,14 @@ impl Delivery {
         let blob = kept.map_err(|error| Problem::io(&error))?;
         let command =
             Command::StoreOutput { worker: self.worker, attempt: self.attempt, blob: blob.clone() };
-        if let Err(refusal) = self.app.coordinator.command(command).await {
-            self.app.blobs.delete(&blob).await;
-            return Err(refusal.into());
+        match self.app.coordinator.command(command).await {
+            Ok(_) => {}
+            Err(refusal @ Refusal::Rejected(_)) => {
+                self.app.blobs.delete(&blob).await;
+                return Err(refusal.into());
+            }
+            // Nobody knows what the disk has kept: the bytes stay until the sweeper knows.
+            Err(refusal) => return Err(refusal.into()),
         }
         Ok((StatusCode::CREATED, [(UPLOAD_OFFSET, HeaderValue::from(offset))]).into_response())
     }

@@ -10,6 +10,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use thiserror::Error;
 
 mod events;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod uploads;
 

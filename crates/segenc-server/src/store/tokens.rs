@@ -55,30 +55,11 @@ impl Store {
 
     /// All tokens that were not revoked.
     pub(crate) async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
-        let rows: Vec<(String, String, Option<i64>, String, i64, Option<i64>)> = sqlx::query_as(
+        let rows: Vec<Columns> = sqlx::query_as(
             "SELECT hash, kind, worker, label, created, expires FROM tokens WHERE revoked IS NULL",
         )
         .fetch_all(&self.pool)
         .await?;
-        let token = |(hash, kind, worker, label, created, expires): (
-            String,
-            String,
-            Option<i64>,
-            _,
-            i64,
-            Option<i64>,
-        )| {
-            let kind = match (kind.as_str(), worker) {
-                ("operator", _) => TokenKind::Operator,
-                ("viewer", _) => TokenKind::Viewer,
-                ("join", _) => TokenKind::Join,
-                ("worker", Some(worker)) => TokenKind::Worker(WorkerId(unsigned(worker))),
-                // A kind that this version does not know opens nothing.
-                _ => return None,
-            };
-            let (created, expires) = (unsigned(created), expires.map(unsigned));
-            Some(TokenRow { hash, kind, label, created, expires })
-        };
         Ok(rows.into_iter().filter_map(token).collect())
     }
 
@@ -105,4 +86,19 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+type Columns = (String, String, Option<i64>, String, i64, Option<i64>);
+
+/// A kind that this version does not know opens nothing.
+fn token((hash, kind, worker, label, created, expires): Columns) -> Option<TokenRow> {
+    let kind = match (kind.as_str(), worker) {
+        ("operator", _) => TokenKind::Operator,
+        ("viewer", _) => TokenKind::Viewer,
+        ("join", _) => TokenKind::Join,
+        ("worker", Some(worker)) => TokenKind::Worker(WorkerId(unsigned(worker))),
+        _ => return None,
+    };
+    let (created, expires) = (unsigned(created), expires.map(unsigned));
+    Some(TokenRow { hash, kind, label, created, expires })
 }

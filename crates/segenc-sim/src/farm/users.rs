@@ -3,6 +3,7 @@
 use segenc_core::ids::JobId;
 use segenc_core::pool::command::{Answer, Command};
 use segenc_core::pool::job::JobState;
+use segenc_core::pool::task::{Blob, Observed};
 use segenc_core::pool::worker::WorkerState;
 use segenc_core::time::Millis;
 
@@ -64,6 +65,23 @@ impl Farm<'_> {
             Mishap::Drain(machine) => self.of_worker(machine, Command::DrainWorker)?,
             Mishap::Release(machine) => self.of_worker(machine, Command::ReleaseWorker)?,
             Mishap::Remove(machine) => self.of_worker(machine, Command::RemoveWorker)?,
+            Mishap::Claim(machine) => self.claim(machine)?,
+        }
+        Ok(())
+    }
+
+    /// A worker delivers every attempt that is not its own; the witness sees if one is accepted.
+    fn claim(&mut self, machine: usize) -> Result<(), String> {
+        let Some(worker) = self.hosts.get(machine).and_then(|host| host.worker) else {
+            return Ok(());
+        };
+        let others: Vec<_> =
+            self.server.pool.running().filter(|attempt| attempt.worker != worker).collect();
+        for attempt in others.into_iter().map(|attempt| attempt.id) {
+            let name = format!("forged {attempt}");
+            let blob = Blob { name, size: 1, sha256: "forged".to_owned() };
+            self.ask(&Command::StoreOutput { worker, attempt, blob })?;
+            self.ask(&Command::FinishTask { worker, attempt, observed: Observed::default() })?;
         }
         Ok(())
     }

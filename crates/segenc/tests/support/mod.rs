@@ -196,7 +196,7 @@ impl Server {
     pub(crate) fn start(stage: &Stage, flags: &[&str]) -> Self {
         let farm = stage.path("farm");
         let farm = farm.to_str().expect("the temporary folder has a plain name");
-        let mut words = vec!["serve", "--json", "--data-dir", farm];
+        let mut words = vec!["serve", "--json", "-q", "--data-dir", farm];
         if !flags.contains(&"--listen") {
             words.extend(["--listen", "127.0.0.1:0"]);
         }
@@ -222,7 +222,8 @@ impl Server {
         let data = format!("{name}-data");
         let scratch = stage.path(&format!("{name}-scratch"));
         let scratch = scratch.to_str().expect("the temporary folder has a plain name");
-        let words = ["worker", "--fetch", "--slots", "1", "--name", name, "--scratch", scratch];
+        let words =
+            ["worker", "-q", "--fetch", "--slots", "1", "--name", name, "--scratch", scratch];
         let mut command = stage.segenc_of(&data, &words);
         Process::start(command.args(["--join", &self.join]))
     }

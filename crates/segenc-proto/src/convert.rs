@@ -47,10 +47,8 @@ pub enum WireError {
 
 fn timebase(message: Option<grpc::Timebase>) -> Result<Timebase, WireError> {
     let message = message.ok_or(WireError::Missing("timebase"))?;
-    Timebase::new(message.num, message.den).map_err(|error| WireError::Meaningless {
-        field: "timebase",
-        value: error.to_string(),
-    })
+    Timebase::new(message.num, message.den)
+        .map_err(|error| WireError::Meaningless { field: "timebase", value: error.to_string() })
 }
 
 fn timebase_message(timebase: Timebase) -> grpc::Timebase {

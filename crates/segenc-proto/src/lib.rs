@@ -12,6 +12,7 @@ pub mod rest;
 #[expect(
     missing_docs,
     clippy::pedantic,
+    clippy::allow_attributes,
     clippy::derive_partial_eq_without_eq,
     reason = "generated code; the .proto documents it"
 )]

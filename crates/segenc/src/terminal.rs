@@ -5,7 +5,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
 
-use indicatif::{MultiProgress, ProgressBar};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
@@ -38,6 +38,22 @@ pub(crate) fn say(line: &str) {
 /// Shows a bar at the bottom of stderr.
 pub(crate) fn bar() -> ProgressBar {
     BARS.add(ProgressBar::no_length())
+}
+
+/// Shows a bar for `size` bytes that are being moved, if somebody is there to see it.
+pub(crate) fn transfer_bar(verb: &'static str, size: u64) -> ProgressBar {
+    if !is_interactive() {
+        return ProgressBar::hidden();
+    }
+    let bar = bar();
+    // A template that cannot be read leaves the library's plain bar, which is no reason to stop.
+    if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:24}] {bytes} of {total_bytes}")
+    {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_prefix(verb);
+    bar.set_length(size);
+    bar
 }
 
 /// Whether a moving bar makes sense.

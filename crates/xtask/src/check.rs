@@ -15,7 +15,10 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         "clippy",
         &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"],
     )?;
-    cargo("documentation", &["doc", "--workspace", "--no-deps", "--locked", "--document-private-items"])?;
+    cargo(
+        "documentation",
+        &["doc", "--workspace", "--no-deps", "--locked", "--document-private-items"],
+    )?;
     // The end-to-end tests start the program itself, which must be built first.
     cargo("build", &["build", "--workspace", "--locked"])?;
     cargo("tests", &["test", "--workspace", "--locked", "--no-fail-fast"])?;

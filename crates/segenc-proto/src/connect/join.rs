@@ -174,7 +174,9 @@ pub enum BadJoinString {
     #[error("a server address begins with http:// or https://")]
     NoScheme,
     /// No token.
-    #[error("a join string looks like https://TOKEN@HOST:PORT/sha256:FINGERPRINT; this one has no token")]
+    #[error(
+        "a join string looks like https://TOKEN@HOST:PORT/sha256:FINGERPRINT; this one has no token"
+    )]
     NoToken,
     /// No host.
     #[error("the server address has no host and port")]

@@ -69,7 +69,8 @@ pub fn grpc_channel(server: &ServerAddress) -> Result<Channel, ConnectError> {
     let connector = tower::service_fn(move |_: http::Uri| {
         let (tls, name, authority) = (tls.clone(), name.clone(), authority.clone());
         async move {
-            let tcp = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(authority)).await??;
+            let tcp =
+                tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(authority)).await??;
             tcp.set_nodelay(true)?;
             tls.connect(name, tcp).await.map(TokioIo::new)
         }
@@ -108,7 +109,9 @@ fn host_of(authority: &str) -> Option<&str> {
 fn client_config(server: &ServerAddress) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match server.tls() {
-        Tls::Pinned(fingerprint) => Arc::new(Pinned { fingerprint, provider: Arc::clone(&provider) }),
+        Tls::Pinned(fingerprint) => {
+            Arc::new(Pinned { fingerprint, provider: Arc::clone(&provider) })
+        }
         Tls::Plain | Tls::Public => public_verifier(&provider)?,
     };
     Ok(ClientConfig::builder_with_provider(provider)
@@ -126,9 +129,10 @@ fn public_verifier(
         // A single unreadable root on this computer is no reason to trust none of them.
         let _ = roots.add(certificate);
     }
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-        .build()
-        .map_err(|error| rustls::Error::General(error.to_string()))?;
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+            .build()
+            .map_err(|error| rustls::Error::General(error.to_string()))?;
     Ok(verifier)
 }
 

@@ -135,11 +135,8 @@ pub fn observed(message: &grpc::FinishRequest) -> Result<Observed, WireError> {
 /// Writes a finish without what only an analysis or a whole title adds.
 #[must_use]
 pub fn finish_request(attempt: AttemptId, observed: Observed) -> grpc::FinishRequest {
-    let check = |check: Check| grpc::Check {
-        name: check.name,
-        passed: check.passed,
-        detail: check.detail,
-    };
+    let check =
+        |check: Check| grpc::Check { name: check.name, passed: check.passed, detail: check.detail };
     grpc::FinishRequest {
         task_id: attempt.task.0,
         attempt: attempt.number.0,

@@ -1,8 +1,6 @@
 //! Source facts and packets.
 
-use segenc_core::source::{
-    Packet, Rational, SourceFacts, StreamFacts, StreamKind, VideoFacts,
-};
+use segenc_core::source::{Packet, Rational, SourceFacts, StreamFacts, StreamKind, VideoFacts};
 
 use super::{WireError, timebase, timebase_message};
 use crate::grpc;
@@ -94,8 +92,7 @@ fn stream_message(facts: &StreamFacts) -> grpc::StreamFacts {
 }
 
 pub(super) fn stream_kind(number: i32) -> Result<StreamKind, WireError> {
-    let meaningless =
-        || WireError::Meaningless { field: "stream kind", value: number.to_string() };
+    let meaningless = || WireError::Meaningless { field: "stream kind", value: number.to_string() };
     match grpc::StreamKind::try_from(number).map_err(|_| meaningless())? {
         grpc::StreamKind::Unspecified => Err(meaningless()),
         grpc::StreamKind::Video => Ok(StreamKind::Video),
@@ -165,7 +162,8 @@ pub fn packets(message: grpc::PacketBatch) -> Result<(u64, Vec<Packet>), WireErr
 #[must_use]
 pub fn packet_batch(first: u64, packets: &[Packet]) -> grpc::PacketBatch {
     let flags = |packet: &Packet| {
-        (if packet.key { FLAG_KEY } else { 0 }) | (if packet.discarded { FLAG_DISCARDED } else { 0 })
+        (if packet.key { FLAG_KEY } else { 0 })
+            | (if packet.discarded { FLAG_DISCARDED } else { 0 })
     };
     grpc::PacketBatch {
         first,

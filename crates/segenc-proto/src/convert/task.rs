@@ -75,9 +75,8 @@ pub fn task_message(assigned: AssignedTask) -> grpc::Task {
         sha256: input.sha256.unwrap_or_default(),
         server_path: input.server_path.unwrap_or_default(),
     };
-    let transcode = |demuxer, what| {
-        grpc::task::Work::Transcode(grpc::Transcode { demuxer, what: Some(what) })
-    };
+    let transcode =
+        |demuxer, what| grpc::task::Work::Transcode(grpc::Transcode { demuxer, what: Some(what) });
     grpc::Task {
         job_id: assigned.job.0,
         task_id: assigned.attempt.task.0,
@@ -283,18 +282,14 @@ fn film_message(film: Film) -> grpc::Film {
 }
 
 fn options_from(messages: Vec<grpc::OutputOption>) -> Vec<OutputOption> {
-    let option = |message: grpc::OutputOption| OutputOption {
-        name: message.name,
-        value: message.value,
-    };
+    let option =
+        |message: grpc::OutputOption| OutputOption { name: message.name, value: message.value };
     messages.into_iter().map(option).collect()
 }
 
 fn options_message(options: Vec<OutputOption>) -> Vec<grpc::OutputOption> {
-    let message = |option: OutputOption| grpc::OutputOption {
-        name: option.name,
-        value: option.value,
-    };
+    let message =
+        |option: OutputOption| grpc::OutputOption { name: option.name, value: option.value };
     options.into_iter().map(message).collect()
 }
 
@@ -364,16 +359,15 @@ mod tests {
             options: vec![option("movflags", Some("+faststart"))],
             start_micros: -7000,
         }))));
-        for (filter_start, filter_end) in [(Some(40), Some(90)), (Some(20), Some(110)), (None, None)] {
+        for (filter_start, filter_end) in
+            [(Some(40), Some(90)), (Some(20), Some(110)), (None, None)]
+        {
             let open = filter_start.is_none();
             survives(Work::Segment(SegmentWork {
                 demuxer: "matroska,webm".to_owned(),
                 film: film(),
                 index: 4,
-                range: PtsRange {
-                    start: (!open).then_some(40),
-                    end: (!open).then_some(90),
-                },
+                range: PtsRange { start: (!open).then_some(40), end: (!open).then_some(90) },
                 filter_range: PtsRange { start: filter_start, end: filter_end },
                 seek_micros: Some(-5),
                 encoder: "libx264".to_owned(),

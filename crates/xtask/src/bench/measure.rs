@@ -26,7 +26,11 @@ pub(crate) fn run(command: &mut Command) -> Result<Cost> {
         .with_context(|| format!("could not run {:?}", command.get_program()))?;
     let wall = begin.elapsed().as_secs_f64();
     if !output.status.success() {
-        bail!("{command:?} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{command:?} ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(Cost { wall, cpu: children_cpu_seconds()? - cpu_before })
 }
@@ -42,7 +46,8 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 fn children_cpu_seconds() -> Result<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat")
         .context("processor time of children is only known on Linux, from /proc/self/stat")?;
-    let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).context("/proc/self/stat is unreadable")?;
+    let after_name =
+        stat.rsplit_once(')').map(|(_, rest)| rest).context("/proc/self/stat is unreadable")?;
     let ticks: u64 = after_name
         .split_whitespace()
         .skip(13)

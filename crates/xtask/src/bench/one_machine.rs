@@ -49,7 +49,8 @@ pub(crate) fn run(root: &Path, film: Option<&Path>, runs: usize, only: Option<&s
     let folder = root.join("target/bench/one-machine");
     std::fs::create_dir_all(&folder)?;
     let mut rows = Vec::new();
-    for (encoder, options) in CASES.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
+    for (encoder, options) in CASES.iter().filter(|(name, _)| only.is_none_or(|only| only == *name))
+    {
         rows.push(case(&segenc, &film, &folder, encoder, options, runs)?);
     }
     report::write(root, &film, &rows)

@@ -32,7 +32,7 @@ fn table(film: &Path, rows: &[Row]) -> String {
     let runs = rows.first().map_or(0, |row| row.plain.len());
     let mut text = format!("Film: `{name}`, {cores} cores, medians of {runs}.\n\n");
     text.push_str("| options | wall, checked by a full decode | CPU | wall, `--verify quick` | CPU | size |\n|---|---|---|---|---|---|\n");
-    let (wall, cpu): (fn(&Cost) -> f64, fn(&Cost) -> f64) = (|cost| cost.wall, |cost| cost.cpu);
+    let (wall, cpu) = (|cost: &Cost| cost.wall, |cost: &Cost| cost.cpu);
     for row in rows {
         // Writing to a String cannot fail.
         let _ = writeln!(
@@ -56,7 +56,11 @@ fn plot(rows: &[Row]) -> String {
         let y = 30 + 60 * number;
         for (offset, side, colour) in [(0, &row.full, "#2b6cb0"), (22, &row.quick, "#63b3ed")] {
             let width = 300.0 * row.ratio(side, |cost| cost.wall);
-            let _ = write!(bars, r#"<rect x="110" y="{}" width="{width:.0}" height="18" fill="{colour}"/>"#, y + offset);
+            let _ = write!(
+                bars,
+                r#"<rect x="110" y="{}" width="{width:.0}" height="18" fill="{colour}"/>"#,
+                y + offset
+            );
         }
         let _ = write!(bars, r#"<text x="10" y="{}">{}</text>"#, y + 26, row.encoder);
     }

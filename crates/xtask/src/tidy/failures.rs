@@ -37,9 +37,16 @@ fn reasons(line: &str) -> Vec<String> {
     let mut found = Vec::new();
     for mark in marks {
         for rest in line.split(mark).skip(1) {
-            let rest = if mark == "const REASON_" { rest.split('"').nth(1) } else { rest.split('"').next() };
+            let rest = if mark == "const REASON_" {
+                rest.split('"').nth(1)
+            } else {
+                rest.split('"').next()
+            };
             let is_kebab = |text: &&str| {
-                text.contains('-') && text.chars().all(|c| c.is_ascii_lowercase() || c == '-' || c.is_ascii_digit())
+                text.contains('-')
+                    && text
+                        .chars()
+                        .all(|c| c.is_ascii_lowercase() || c == '-' || c.is_ascii_digit())
             };
             found.extend(rest.filter(is_kebab).map(str::to_owned));
         }
@@ -62,7 +69,10 @@ mod tests {
     fn a_reason_without_a_heading_is_found_and_a_dead_heading_too() {
         let files = [
             SourceFile { path: BOOK.to_owned(), text: "## `gone-away`\n".to_owned() },
-            SourceFile { path: "crates/a/src/b.rs".to_owned(), text: "reason: \"disk-full\"".to_owned() },
+            SourceFile {
+                path: "crates/a/src/b.rs".to_owned(),
+                text: "reason: \"disk-full\"".to_owned(),
+            },
         ];
         assert_eq!(undocumented(&files).len(), 2);
     }

@@ -56,8 +56,17 @@ fn core_is_pure(file: &SourceFile) -> Vec<String> {
         return Vec::new();
     }
     let absent = [
-        "async fn", "std::fs", "std::net", "std::process", "std::env", "SystemTime", "Instant::now",
-        "rand::", "getrandom", "serde_json", "tokio",
+        "async fn",
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::env",
+        "SystemTime",
+        "Instant::now",
+        "rand::",
+        "getrandom",
+        "serde_json",
+        "tokio",
     ];
     complain_of(file, &absent, "the core performs no I/O, reads no clock, draws no random number")
 }
@@ -67,7 +76,11 @@ fn only_the_runner_starts_processes(file: &SourceFile) -> Vec<String> {
     if !is_rust(file) || allowed {
         return Vec::new();
     }
-    complain_of(file, &["Command::new(", "process::Command"], "only segenc-media's runner starts a process")
+    complain_of(
+        file,
+        &["Command::new(", "process::Command"],
+        "only segenc-media's runner starts a process",
+    )
 }
 
 fn only_media_speaks_ffmpeg(file: &SourceFile) -> Vec<String> {
@@ -75,7 +88,16 @@ fn only_media_speaks_ffmpeg(file: &SourceFile) -> Vec<String> {
     if !silent.iter().any(|folder| file.path.starts_with(folder)) || file.is_for_tests() {
         return Vec::new();
     }
-    let words = ["\"-c:v\"", "\"-vf\"", "\"-map\"", "\"-i\"", "\"-ss\"", "\"-copyts\"", "\"ffmpeg\"", "\"ffprobe\""];
+    let words = [
+        "\"-c:v\"",
+        "\"-vf\"",
+        "\"-map\"",
+        "\"-i\"",
+        "\"-ss\"",
+        "\"-copyts\"",
+        "\"ffmpeg\"",
+        "\"ffprobe\"",
+    ];
     complain_of(file, &words, "only segenc-media knows ffmpeg's command line")
 }
 
@@ -103,7 +125,11 @@ fn uses_the_words_of_the_field(file: &SourceFile) -> Vec<String> {
     if !is_rust(file) || file.path.starts_with("crates/xtask/") {
         return Vec::new();
     }
-    let words = [("subjob", "task"), ("chunk_index", "segment index"), ("num_chunks", "number of segments")];
+    let words = [
+        ("subjob", "task"),
+        ("chunk_index", "segment index"),
+        ("num_chunks", "number of segments"),
+    ];
     let mut complaints = Vec::new();
     for (number, line) in file.text.lines().enumerate() {
         for (word, instead) in words {
@@ -146,20 +172,29 @@ mod tests {
 
     #[test]
     fn a_clock_in_the_core_is_found() {
-        let complaints = core_is_pure(&file("crates/segenc-core/src/a.rs", "//! A.\nlet now = Instant::now();"));
+        let complaints =
+            core_is_pure(&file("crates/segenc-core/src/a.rs", "//! A.\nlet now = Instant::now();"));
         assert_eq!(complaints.len(), 1);
     }
 
     #[test]
     fn a_comment_may_speak_of_anything() {
-        assert!(core_is_pure(&file("crates/segenc-core/src/a.rs", "//! No async fn here.")).is_empty());
+        assert!(
+            core_is_pure(&file("crates/segenc-core/src/a.rs", "//! No async fn here.")).is_empty()
+        );
     }
 
     #[test]
     fn a_second_place_that_starts_processes_is_found() {
         let text = "//! A.\nlet child = Command::new(\"x\");";
-        assert_eq!(only_the_runner_starts_processes(&file("crates/segenc/src/a.rs", text)).len(), 1);
-        assert!(only_the_runner_starts_processes(&file("crates/segenc-media/src/runner.rs", text)).is_empty());
+        assert_eq!(
+            only_the_runner_starts_processes(&file("crates/segenc/src/a.rs", text)).len(),
+            1
+        );
+        assert!(
+            only_the_runner_starts_processes(&file("crates/segenc-media/src/runner.rs", text))
+                .is_empty()
+        );
     }
 
     #[test]

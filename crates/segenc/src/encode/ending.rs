@@ -25,11 +25,8 @@ pub(crate) async fn deliver(wish: &Wish, api: &Api, job: &JobView) -> anyhow::Re
             .into());
     }
     let partial = wish.output.open_partial()?;
-    let bar =
-        (!wish.voice.json && !wish.voice.quiet && terminal::is_interactive()).then(terminal::bar);
-    if let Some(bar) = &bar {
-        bar.set_length(output.size);
-    }
+    let bar = (!wish.voice.json && !wish.voice.quiet)
+        .then(|| terminal::transfer_bar("fetching", output.size));
     let fetched = download::fetch(api, job.id, output, &partial, |bytes| {
         if let Some(bar) = &bar {
             bar.set_position(bytes);

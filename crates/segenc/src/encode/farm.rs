@@ -76,12 +76,10 @@ fn wants_upload(error: &ApiError) -> bool {
 async fn send(wish: &Wish, api: &Api, upload: &Upload) -> anyhow::Result<()> {
     let size = wish.mark.size;
     let speaks = !wish.voice.quiet && !wish.voice.json;
-    let bar = (speaks && terminal::is_interactive()).then(terminal::bar);
+    let bar =
+        (speaks && terminal::is_interactive()).then(|| terminal::transfer_bar("sending", size));
     if speaks {
         terminal::say(&format!("sending {} to the server", bytes(size)));
-    }
-    if let Some(bar) = &bar {
-        bar.set_length(size);
     }
     let mut told = 0;
     let sent = upload

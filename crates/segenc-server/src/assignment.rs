@@ -14,10 +14,6 @@ use segenc_core::work::{
 };
 use thiserror::Error;
 
-/// Threads of one encode, if the user names no number. Fixed, because they change the bits that some
-/// encoders make, and few, because several encodes side by side fill a machine better than one.
-const ENCODER_THREADS: u32 = 2;
-
 /// An input of a task; its number is its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum InputRef {
@@ -88,16 +84,16 @@ fn segment(
         options: video.options.clone(),
         filter: video.filter.clone(),
         expected: segment.expected.clone(),
-        threads: threads(video),
+        threads: threads(video).unwrap_or(header.encoder_threads),
     })
 }
 
-fn threads(video: &VideoEncode) -> u32 {
+/// The number of threads that the user names.
+fn threads(video: &VideoEncode) -> Option<u32> {
     let named = video.options.iter().rev().find(|option| base_name(&option.name) == "threads");
     named
         .and_then(|option| option.value.as_deref()?.parse().ok())
         .filter(|threads| *threads > 0)
-        .unwrap_or(ENCODER_THREADS)
 }
 
 fn base_name(name: &str) -> &str {

@@ -236,6 +236,7 @@ fn draw_wish(random: &mut Random, calm: bool) -> Wish {
             layout: Vec::new(),
             other_streams: !calm && random.chance(500),
             target_millis: 6_000,
+            encoder_threads: 1,
         },
         segments,
         stubborn,

@@ -10,6 +10,7 @@ mod keyframes;
 mod layout;
 pub mod planner;
 mod seek;
+mod threads;
 #[cfg(test)]
 mod tests;
 mod way;
@@ -34,6 +35,8 @@ pub struct PlanHeader {
     pub other_streams: bool,
     /// Wished length of a segment, in milliseconds.
     pub target_millis: u64,
+    /// Threads of each segment's encoder, where the user names no number.
+    pub encoder_threads: u32,
 }
 
 /// How the film is made.

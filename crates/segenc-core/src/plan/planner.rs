@@ -3,6 +3,7 @@
 
 use super::cutter::{Cutter, Measure};
 use super::layout::lay_out;
+use super::threads::encoder_threads;
 use super::way::{target_millis, why_whole};
 use super::{Film, PlanError, PlanHeader, Segment, Unsplittable, Way};
 use crate::source::{Packet, Rational, SourceFacts, StreamFacts, VideoFacts};
@@ -35,7 +36,10 @@ impl Planner {
         let other_streams = cutter.is_some() && layout.encoded_others > 0;
         let way = whole.map_or(Way::Segments, |reason| Way::Whole { reason });
         let layout = layout.streams;
-        Ok(Self { header: PlanHeader { way, film, layout, other_streams, target_millis }, cutter })
+        let encoder_threads = encoder_threads(facts, film.as_ref(), target_millis);
+        let header =
+            PlanHeader { way, film, layout, other_streams, target_millis, encoder_threads };
+        Ok(Self { header, cutter })
     }
 
     /// The fixed part of the plan.

@@ -112,6 +112,6 @@ fn a_whole_title_gets_every_option_in_order() {
 #[test]
 fn the_users_number_of_threads_counts() {
     let encode = |options| VideoEncode { encoder: "libx264".to_owned(), options, filter: None };
-    assert_eq!(threads(&encode(vec![plain("threads:v", "5")])), 5);
-    assert_eq!(threads(&encode(vec![plain("threads", "0")])), ENCODER_THREADS);
+    assert_eq!(threads(&encode(vec![plain("threads:v", "5")])), Some(5));
+    assert_eq!(threads(&encode(vec![plain("threads", "0")])), None);
 }

@@ -313,6 +313,7 @@ pub(super) fn header(way: Way) -> PlanHeader {
         layout: Vec::new(),
         other_streams: false,
         target_millis: 6_000,
+        encoder_threads: 1,
     }
 }
 

@@ -254,6 +254,8 @@ pub struct WorkerView {
     pub failed: u64,
     /// Bytes of inputs that it fetched over HTTP since the server started.
     pub bytes_fetched: u64,
+    /// Of these, bytes of sources; the others are parts to be merged.
+    pub source_bytes_fetched: u64,
     /// Bytes of outputs that it delivered since the server started.
     pub bytes_delivered: u64,
 }

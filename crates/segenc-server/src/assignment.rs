@@ -91,9 +91,7 @@ fn segment(
 /// The number of threads that the user names.
 fn threads(video: &VideoEncode) -> Option<u32> {
     let named = video.options.iter().rev().find(|option| base_name(&option.name) == "threads");
-    named
-        .and_then(|option| option.value.as_deref()?.parse().ok())
-        .filter(|threads| *threads > 0)
+    named.and_then(|option| option.value.as_deref()?.parse().ok()).filter(|threads| *threads > 0)
 }
 
 fn base_name(name: &str) -> &str {

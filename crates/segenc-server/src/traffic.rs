@@ -6,25 +6,40 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use segenc_core::ids::WorkerId;
 
+/// What bytes belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cargo {
+    /// A source, on its way to a worker.
+    Source,
+    /// What other tasks made, on its way to a worker that merges.
+    Part,
+    /// What a worker made, on its way to the server.
+    Output,
+}
+
 /// The counters of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    fetched: AtomicU64,
-    delivered: AtomicU64,
+    sources: AtomicU64,
+    parts: AtomicU64,
+    outputs: AtomicU64,
 }
 
 impl Counters {
-    pub(crate) fn fetched(&self, bytes: u64) {
-        self.fetched.fetch_add(bytes, Ordering::Relaxed);
+    pub(crate) fn add(&self, cargo: Cargo, bytes: u64) {
+        self.counter(cargo).fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(crate) fn delivered(&self, bytes: u64) {
-        self.delivered.fetch_add(bytes, Ordering::Relaxed);
+    pub(crate) fn read(&self, cargo: Cargo) -> u64 {
+        self.counter(cargo).load(Ordering::Relaxed)
     }
 
-    /// Bytes fetched and bytes delivered.
-    pub(crate) fn read(&self) -> (u64, u64) {
-        (self.fetched.load(Ordering::Relaxed), self.delivered.load(Ordering::Relaxed))
+    fn counter(&self, cargo: Cargo) -> &AtomicU64 {
+        match cargo {
+            Cargo::Source => &self.sources,
+            Cargo::Part => &self.parts,
+            Cargo::Output => &self.outputs,
+        }
     }
 }
 

@@ -204,9 +204,9 @@ pub(crate) struct WorkerFlags {
 /// Look at jobs on a server and steer them.
 #[derive(Debug, Args)]
 pub(crate) struct Jobs {
-    /// What to do.
+    /// What to do; lists the jobs if nothing is said.
     #[command(subcommand)]
-    pub(crate) verb: JobsVerb,
+    pub(crate) verb: Option<JobsVerb>,
     /// Which server.
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -276,9 +276,9 @@ pub(crate) enum JobsVerb {
 /// Look at the workers of a server and steer them.
 #[derive(Debug, Args)]
 pub(crate) struct Workers {
-    /// What to do.
+    /// What to do; lists the workers if nothing is said.
     #[command(subcommand)]
-    pub(crate) verb: WorkersVerb,
+    pub(crate) verb: Option<WorkersVerb>,
     /// Which server.
     #[command(flatten)]
     pub(crate) connection: Connection,

@@ -1,7 +1,8 @@
-//! Repository tasks: `cargo xtask check | tidy | sim | bench`.
+//! Repository tasks: `cargo xtask check | tidy | sim | bench | conformance`.
 
 mod bench;
 mod check;
+mod conformance;
 mod sim;
 mod tidy;
 
@@ -38,6 +39,8 @@ enum Task {
         #[command(subcommand)]
         name: bench::Name,
     },
+    /// Compares `segenc encode` with plain ffmpeg on real files and writes docs/conformance.md.
+    Conformance(conformance::Options),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root()),
         Task::Sim { seeds, seed } => sim::run(seeds, seed),
         Task::Bench { name } => bench::run(&root(), &name),
+        Task::Conformance(options) => conformance::run(&root(), &options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

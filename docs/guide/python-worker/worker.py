@@ -30,6 +30,11 @@ from segmented_encoder.v1 import segmented_encoder_pb2_grpc as rpc
 
 NO_TIMESTAMP = -(2**63)
 FRAGMENTED = ["-movflags", "+frag_keyframe+empty_moov+default_base_moof+frag_discont", "-use_editlist", "0"]
+COLOURS = {
+    "color_range": "color_range", "color_space": "colorspace", "color_transfer": "color_trc",
+    "color_primaries": "color_primaries", "chroma_location": "chroma_sample_location",
+}
+UNTOLD = (None, "unknown", "unspecified", "reserved")
 IN_MOV = ("ffv1", "prores_ks", "mjpeg", "dnxhd")
 KINDS = {
     "video": pb.STREAM_KIND_VIDEO,
@@ -70,6 +75,10 @@ def words(options):
 
 def micros(seconds):
     return round(Fraction(seconds) * 1_000_000) if seconds not in (None, "N/A") else None
+
+
+def seconds_ahead(container):
+    return 0 if container in ("mp4", "mov", "ipod") else 16
 
 
 def rational(text):
@@ -248,12 +257,17 @@ class Worker:
             return self.segment(work, work.segment, source, folder, finish)
         streams = getattr(work, what)
         output = os.path.join(folder, "output")
+        exact = ["-enc_time_base", "-1"]
+        if what == "other_streams":
+            exact += ["-map_chapters", "-1"]
+            if seconds_ahead(streams.container):
+                exact += ["-output_ts_offset", str(seconds_ahead(streams.container)),
+                          "-avoid_negative_ts", "disabled"]
+        elif any(option.name.split(":")[0] == "r" for option in streams.options):
+            exact = []
+        else:
+            exact += ["-fps_mode", "passthrough"]
         maps = [word for index in streams.source_streams for word in ("-map", f"0:{index}")]
-        exact = []
-        if what == "whole_title":
-            exact = ["-fps_mode", "passthrough", "-enc_time_base", "-1"]
-            if any(option.name == "r" for option in streams.options):
-                exact = []
         run(["ffmpeg", "-v", "error", *demuxer_option(work.demuxer), "-i", "file:" + source, *maps,
              *words(streams.options), *exact, "-f", streams.container, output])
         return output
@@ -271,7 +285,7 @@ class Worker:
             bounds.append(f"end_pts={end}")
         chain = (["trim=" + ":".join(bounds)] if bounds else []) + [f"setpts=PTS-({film.shift})"]
         if segment.filter:
-            chain.append(segment.filter)
+            chain += [segment.filter, f"settb={film.timebase.num}/{film.timebase.den}"]
         kept = []
         if segment.HasField("filter_start"):
             kept.append(f"start_pts={segment.start - film.shift}")
@@ -312,52 +326,107 @@ class Worker:
         merge = task.merge
         if merge.WhichOneof("what") == "whole_title_input":
             whole = self.fetch(task, merge.whole_title_input, folder)
-            self.check_decodes(whole, finish)
+            if merge.verify != pb.VERIFY_QUICK:
+                self.check_decodes(whole, finish)
             finish.output_is_input = merge.whole_title_input
             return None
         join, output = merge.join, os.path.join(folder, "output")
-        source = self.fetch(task, 0, folder)
-        inputs = self.join_inputs(task, join, source, folder, merge.demuxer)
-        maps, film = [], None
-        for number, stream in enumerate(merge.streams):
-            origin = stream.WhichOneof("origin")
-            if origin == "film":
-                film = number
-                maps += ["-map", "0:0"]
-            elif origin == "encoded":
-                maps += ["-map", f"2:{stream.encoded}"]
-            else:
-                maps += ["-map", f"1:{stream.source_stream}"]
-            maps += [f"-map_metadata:s:{number}", f"1:s:{stream.source_stream}",
-                     f"-disposition:{number}", "+".join(stream.dispositions) or "0"]
-        timescale = join.film.timebase.den
-        while timescale < 10_000:
-            timescale *= 2
-        scale = ["-video_track_timescale", str(timescale)] if merge.container in ("mp4", "mov") else []
-        run(["ffmpeg", "-v", "error", "-copyts", *inputs, *maps, "-c", "copy",
-             f"-bsf:{film}", "setts=pts=PTS:dts=max(DTS\\,PREV_OUTDTS+1)", "-map_metadata", "1", "-map_chapters", "1",
-             *scale, *words(join.options), "-f", merge.container, output])
+        segments = [self.fetch(task, segment.input, folder) for segment in join.segments]
+        source, others = self.fetch(task, 0, folder), None
+        inputs = self.joined_film(join, segments, folder)
+        if join.HasField("other_streams_input"):
+            others = self.fetch(task, join.other_streams_input, folder)
+            inputs += ["-itsoffset", str(-seconds_ahead(merge.container)), "-i", "file:" + others]
+        inputs += ["-itsoffset", f"{-join.start_micros}us", *demuxer_option(merge.demuxer),
+                   "-i", "file:" + source]
+        streams = self.streams(merge, segments[0], source, others, folder)
+        run(["ffmpeg", "-v", "error", "-copyts", *inputs, "-c", "copy", *streams,
+             *words(join.options), "-f", merge.container, output])
+        film = [stream.WhichOneof("origin") for stream in merge.streams].index("film")
         self.check_film(output, join, film, finish)
-        self.check_decodes(output, finish)
+        if merge.verify != pb.VERIFY_QUICK:
+            self.check_decodes(output, finish)
         return output
 
-    def join_inputs(self, task, join, source, folder, demuxer):
-        paths = [self.fetch(task, segment.input, folder) for segment in join.segments]
-        starts = [micros(probe(path, "-show_format")["format"]["start_time"]) for path in paths]
+    def joined_film(self, join, segments, folder):
+        tick = Fraction(join.film.timebase.num, join.film.timebase.den)
+        bias = 16 * join.film.timebase.den
+        starts = [micros((segment.frames.first_pts + bias) * tick) for segment in join.segments]
         listing = os.path.join(folder, "list.ffconcat")
         with open(listing, "w") as file:
             print("ffconcat version 1.0", file=file)
-            for path, begin, end in zip(paths, starts, starts[1:] + [None]):
+            for path, start, following in zip(segments, starts, starts[1:] + [None]):
                 print(f"file 'file:{path}'", file=file)
-                if end is not None:
-                    print(f"duration {end - begin}us", file=file)
-        at = starts[0] - 16 * join.film.timebase.num * 1_000_000
-        inputs = ["-itsoffset", f"{at}us", "-f", "concat", "-safe", "0", "-auto_convert", "0",
-                  "-protocol_whitelist", "file", "-i", listing]
-        inputs += ["-itsoffset", f"{-join.start_micros}us", *demuxer_option(demuxer), "-i", "file:" + source]
-        if join.HasField("other_streams_input"):
-            inputs += ["-i", "file:" + self.fetch(task, join.other_streams_input, folder)]
-        return inputs
+                if following is not None:
+                    print(f"duration {following - start}us", file=file)
+        return ["-itsoffset", f"{starts[0] - micros(bias * tick)}us", "-f", "concat", "-safe", "0",
+                "-auto_convert", "0", "-protocol_whitelist", "file", "-i", listing]
+
+    def streams(self, merge, segment, source, others, folder):
+        """Which streams, and what their headers say."""
+        film_made = probe(segment, "-show_streams")["streams"][0]
+        film_source = probe(source, "-show_streams")["streams"][merge.join.film.stream]
+        others_made = probe(others, "-show_streams")["streams"] if others else []
+        number_of_source = 2 if others else 1
+        out = ["-map_metadata", str(number_of_source), "-map_chapters", str(number_of_source),
+               "-metadata", "creation_time="]
+        for number, (stream, dispositions) in enumerate(zip(merge.streams, self.dispositions(merge))):
+            origin, made = stream.WhichOneof("origin"), None
+            out += [f"-map_metadata:s:{number}", f"{number_of_source}:s:{stream.source_stream}",
+                    f"-disposition:{number}", "+".join(dispositions) or "0"]
+            if origin == "film":
+                made = film_made
+                out += ["-map", "0:v:0",
+                        f"-bsf:{number}", "setts=pts=PTS:dts=max(DTS\\,PREV_OUTDTS+1):duration=0"]
+                if merge.join.film.HasField("rate"):
+                    out += [f"-r:{number}", f"{merge.join.film.rate.num}/{merge.join.film.rate.den}"]
+                for name, option in COLOURS.items():
+                    told = [one.get(name) for one in (film_made, film_source) if one.get(name) not in UNTOLD]
+                    out += [f"-{option}:{number}", told[0]] if told else []
+            elif origin == "encoded":
+                made = others_made[stream.encoded]
+                out += ["-map", f"1:{stream.encoded}"]
+                if lost := self.lost_ticks(others, stream, made, merge.container, folder):
+                    out += [f"-bsf:{number}", f"setts=pts=PTS+({lost}):dts=DTS+({lost})"]
+            else:
+                out += ["-map", f"{number_of_source}:{stream.source_stream}"]
+            encoder = {key.lower(): value for key, value in (made or {}).get("tags", {}).items()}.get("encoder")
+            if encoder:
+                out += [f"-metadata:s:{number}", f"encoder={encoder}"]
+        if merge.container in ("mp4", "mov"):
+            timescale = merge.join.film.timebase.den
+            while timescale < 10_000:
+                timescale *= 2
+            out += ["-video_track_timescale", str(timescale)]
+        return out
+
+    def dispositions(self, merge):
+        """As plain ffmpeg: of several streams of a kind without a default, the first becomes it."""
+        every = [list(stream.dispositions) for stream in merge.streams]
+        if any(option.name.split(":")[0] == "disposition" for option in merge.join.options):
+            return every
+        for kind in {stream.kind for stream in merge.streams} - {pb.STREAM_KIND_ATTACHMENT}:
+            same = [names for names, stream in zip(every, merge.streams) if stream.kind == kind]
+            first = [names for names in same if "attached_pic" not in names][:1]
+            if len(same) > 1 and first and not any("default" in names for names in same):
+                first[0].append("default")
+        return every
+
+    def lost_ticks(self, others, stream, made, container, folder):
+        """What reading it once more takes away from the times of sound, and a single ffmpeg would not."""
+        if stream.kind != pb.STREAM_KIND_AUDIO:
+            return 0
+        copied = os.path.join(folder, "copied")
+        run(["ffmpeg", "-v", "error", "-y", "-copyts", "-i", "file:" + others,
+             "-map", f"0:{stream.encoded}", "-c", "copy", "-frames:a", "16",
+             "-avoid_negative_ts", "disabled", "-strict", "experimental", "-f", container, copied])
+        before, after = (self.first_time(path, index) for path, index in ((others, stream.encoded), (copied, 0)))
+        return round((before - after) / Fraction(made["time_base"]))
+
+    def first_time(self, path, index):
+        found = probe(path, "-select_streams", str(index), "-read_intervals", "%+#1", "-show_packets",
+                      "-show_streams")
+        return found["packets"][0]["pts"] * Fraction(found["streams"][0]["time_base"])
 
     def check_film(self, output, join, film, finish):
         expected = sum(segment.frames.count for segment in join.segments)

@@ -15,6 +15,7 @@ use crate::assignment::{InputRef, assignment};
 use crate::clock;
 use crate::coordinator::View;
 use crate::shared::running_attempt;
+use crate::traffic::Cargo;
 
 /// An input of a task, whole or in part.
 #[utoipa::path(
@@ -43,7 +44,11 @@ pub(super) async fn input(
             (job.source.fingerprint.size, source_etag(job))
         }
     };
-    let counters = Some(app.traffic.of(worker));
+    let cargo = match input {
+        InputRef::Source => Cargo::Source,
+        InputRef::Blob(_) => Cargo::Part,
+    };
+    let counters = Some((app.traffic.of(worker), cargo));
     let content_type = "application/octet-stream";
     Sending { path: &path, size, etag, content_type, counters }.answer(&method, &headers).await
 }

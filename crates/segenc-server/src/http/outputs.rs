@@ -20,6 +20,7 @@ use super::problem::Problem;
 use crate::auth::hex;
 use crate::coordinator::Refusal;
 use crate::incoming::{Incoming, free_bytes};
+use crate::traffic::Cargo;
 use crate::turns::Turn;
 
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
@@ -115,7 +116,7 @@ impl Delivery {
                 None => return Ok(()),
                 Some(Err(_)) => return Err(Cut::Line),
                 Some(Ok(piece)) => {
-                    counters.delivered(piece.len() as u64);
+                    counters.add(Cargo::Output, piece.len() as u64);
                     incoming.write(&piece).await.map_err(Cut::Disk)?;
                 }
             }

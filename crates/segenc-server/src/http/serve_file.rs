@@ -15,7 +15,7 @@ use tokio_util::io::ReaderStream;
 use super::problem::Problem;
 use super::ranges::{Selection, select};
 use crate::incoming::PIECE_BYTES;
-use crate::traffic::Counters;
+use crate::traffic::{Cargo, Counters};
 
 /// A file to be sent.
 pub(super) struct Sending<'a> {
@@ -26,7 +26,7 @@ pub(super) struct Sending<'a> {
     pub(super) etag: String,
     pub(super) content_type: &'static str,
     /// Counts what was sent.
-    pub(super) counters: Option<Arc<Counters>>,
+    pub(super) counters: Option<(Arc<Counters>, Cargo)>,
 }
 
 impl Sending<'_> {
@@ -71,8 +71,8 @@ impl Sending<'_> {
             let counters = self.counters;
             let pieces = ReaderStream::with_capacity(file.take(length), PIECE_BYTES);
             Body::from_stream(pieces.inspect(move |piece| {
-                if let (Ok(piece), Some(counters)) = (piece, &counters) {
-                    counters.fetched(piece.len() as u64);
+                if let (Ok(piece), Some((counters, cargo))) = (piece, &counters) {
+                    counters.add(*cargo, piece.len() as u64);
                 }
             }))
         };

@@ -16,7 +16,7 @@ use segenc_proto::rest::{
 use super::hints::hint;
 use super::waiting::waiting_for;
 use crate::coordinator::View;
-use crate::traffic::Traffic;
+use crate::traffic::{Cargo, Traffic};
 
 /// A job.
 pub(super) fn job_view(view: &View, job: &Job) -> JobView {
@@ -297,7 +297,8 @@ pub(super) fn report_view(view: &View, job: &Job) -> ReportView {
 
 /// A worker.
 pub(super) fn worker_view(view: &View, traffic: &Traffic, worker: &Worker) -> WorkerView {
-    let (bytes_fetched, bytes_delivered) = traffic.of(worker.id).read();
+    let counters = traffic.of(worker.id);
+    let source_bytes_fetched = counters.read(Cargo::Source);
     let (state, reason) = match &worker.state {
         WorkerState::Active => ("active", None),
         WorkerState::Draining => ("draining", None),
@@ -323,7 +324,8 @@ pub(super) fn worker_view(view: &View, traffic: &Traffic, worker: &Worker) -> Wo
         running: u32::try_from(worker.running.len()).unwrap_or(u32::MAX),
         succeeded: worker.succeeded,
         failed: worker.failed,
-        bytes_fetched,
-        bytes_delivered,
+        bytes_fetched: source_bytes_fetched + counters.read(Cargo::Part),
+        source_bytes_fetched,
+        bytes_delivered: counters.read(Cargo::Output),
     }
 }

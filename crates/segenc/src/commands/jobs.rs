@@ -18,7 +18,7 @@ use crate::{places, table, terminal};
 pub(crate) async fn run(flags: Jobs, voice: Voice) -> anyhow::Result<()> {
     let api = places::api(&flags.connection)?;
     let asked = Asked { api: &api, voice };
-    match flags.verb {
+    match flags.verb.unwrap_or(JobsVerb::List { state: None }) {
         JobsVerb::List { state } => asked.list(state).await,
         JobsVerb::Show { id } => asked.show(id).await,
         JobsVerb::Wait { id } => asked.wait(id).await,

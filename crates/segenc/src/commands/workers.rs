@@ -11,7 +11,7 @@ use crate::{places, table, terminal};
 /// Runs the command.
 pub(crate) async fn run(flags: Workers, voice: Voice) -> anyhow::Result<()> {
     let api = places::api(&flags.connection)?;
-    match flags.verb {
+    match flags.verb.unwrap_or(WorkersVerb::List) {
         WorkersVerb::List => list(&api, voice).await,
         WorkersVerb::Drain { ids } => {
             each(&api, voice, &ids, Method::POST, "drain", "is draining").await

@@ -1,0 +1,211 @@
+//! One case: one file made by both sides for one output, and how it ended.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::look::look;
+use super::{compare, programs};
+
+/// An output: its name, container and the options of the film.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) name: &'static str,
+    extension: &'static str,
+    encoder: &'static str,
+    options: &'static [&'static str],
+}
+
+const FFV1: Target = Target { name: "ffv1", extension: "mkv", encoder: "ffv1", options: &[] };
+const X264: Target = Target {
+    name: "x264",
+    extension: "mp4",
+    encoder: "libx264",
+    options: &["-qp", "0", "-preset", "ultrafast"],
+};
+
+/// What is made of a file: always a lossless Matroska, and a lossless MP4 where the source is one.
+pub(crate) fn targets(path: &Path) -> Vec<Target> {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    match extension.as_str() {
+        "mp4" | "mov" | "3gp" | "m4v" => vec![FFV1, X264],
+        _ => vec![FFV1],
+    }
+}
+
+/// A case to be run.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(crate) path: PathBuf,
+    pub(crate) name: String,
+    pub(crate) traits: String,
+    pub(crate) target: Target,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    /// The same in every point.
+    Exact,
+    /// Not the same, or ours failed.
+    Differs,
+    /// Plain ffmpeg makes nothing of it, and we neither, and say why.
+    BothFail,
+    /// Plain ffmpeg makes nothing of it, but we do.
+    OnlyPlainFails,
+}
+
+/// A case that was run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    pub(crate) file: String,
+    pub(crate) traits: String,
+    pub(crate) output: String,
+    pub(crate) verdict: Verdict,
+    /// What differs, or why both fail.
+    pub(crate) points: Vec<String>,
+    /// `segments` or `whole`.
+    pub(crate) way: String,
+    pub(crate) segments: u64,
+    /// Why it was made in one piece.
+    pub(crate) reason: String,
+}
+
+impl Outcome {
+    /// For the terminal.
+    pub(crate) fn line(&self) -> String {
+        let way = if self.reason.is_empty() {
+            format!("{} {}", self.segments, self.way)
+        } else {
+            format!("{}: {}", self.way, self.reason)
+        };
+        format!(
+            "{:?} {} {} ({way}) {}",
+            self.verdict,
+            self.output,
+            self.file,
+            self.points.join("; ")
+        )
+    }
+}
+
+/// What all cases share.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) segenc: PathBuf,
+    pub(crate) folder: PathBuf,
+    pub(crate) segment_seconds: u32,
+    pub(crate) keep: bool,
+}
+
+impl Bench {
+    /// Runs a case. `slot` tells cases apart that run side by side.
+    pub(crate) fn run(&self, wish: &Wish, slot: usize) -> Result<Outcome> {
+        let folder = self.folder.join(format!("slot-{slot}"));
+        std::fs::create_dir_all(&folder)?;
+        let file = |side: &str| {
+            let begin = if self.keep { format!("{}.", wish.name) } else { String::new() };
+            folder.join(format!("{begin}{side}.{}", wish.target.extension))
+        };
+        let (single, ours) = (file("single"), file("ours"));
+        let plain = programs::run(&mut plain(wish, &single, &folder)?, &folder)?;
+        let made = programs::run(&mut self.encode(wish, &ours, &folder), &folder)?;
+        let told: Value = made
+            .out
+            .lines()
+            .last()
+            .and_then(|line| serde_json::from_str(line).ok())
+            .unwrap_or_default();
+        let report = &told["report"];
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut outcome = Outcome {
+            file: wish.name.clone(),
+            traits: wish.traits.clone(),
+            output: wish.target.name.to_owned(),
+            verdict: Verdict::Differs,
+            points: Vec::new(),
+            way: word(&report["way"]),
+            segments: report["segments"].as_u64().unwrap_or(0),
+            reason: word(&report["job"]["whole_because"]),
+        };
+        let failure = || {
+            let code = made.code.map_or("no code".to_owned(), |code| code.to_string());
+            format!("exit {code}: {}", word(&told["message"]))
+        };
+        let clear = matches!(made.code, Some(1 | 2)) && !word(&told["message"]).is_empty();
+        match (plain.is_good(), made.is_good()) {
+            (true, true) => {
+                outcome.points = match (look(&single, &folder), look(&ours, &folder)) {
+                    (Ok(single), Ok(ours)) => compare::differences(&single, &ours),
+                    (Err(error), _) => vec![format!("single cannot be read: {error:#}")],
+                    (_, Err(error)) => vec![format!("ours cannot be read: {error:#}")],
+                };
+                if outcome.points.is_empty() {
+                    outcome.verdict = Verdict::Exact;
+                }
+            }
+            (true, false) => outcome.points.push(failure()),
+            (false, true) => {
+                outcome.verdict = Verdict::OnlyPlainFails;
+                outcome.points.push(plain.complaint());
+            }
+            (false, false) => {
+                if clear {
+                    outcome.verdict = Verdict::BothFail;
+                }
+                outcome.points.push(failure());
+            }
+        }
+        if !self.keep {
+            for path in [single, ours].iter().filter(|path| path.exists()) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn encode(&self, wish: &Wish, output: &Path, folder: &Path) -> Command {
+        let mut command = Command::new(&self.segenc);
+        command.args(["encode", "--overwrite", "--json", "--segment-seconds"]);
+        command.arg(self.segment_seconds.to_string()).arg(&wish.path).arg(output);
+        command.args(["--", "-c:v", wish.target.encoder]).args(wish.target.options);
+        command.env("SEGENC_DATA_DIR", folder.join("data"));
+        command
+    }
+}
+
+/// Plain ffmpeg with the streams that are kept by default: all but data, and no files attached to an MP4.
+fn plain(wish: &Wish, output: &Path, folder: &Path) -> Result<Command> {
+    let mut ffprobe = Command::new("ffprobe");
+    ffprobe.args(["-v", "error", "-show_streams", "-of", "json"]).arg(&wish.path);
+    let ended = programs::run(&mut ffprobe, folder)?;
+    let answer: Value = serde_json::from_str(&ended.out).unwrap_or_default();
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-y", "-v", "error", "-i"]).arg(&wish.path);
+    let mut films = Vec::new();
+    let mut place = 0_u32;
+    for stream in answer["streams"].as_array().into_iter().flatten() {
+        let kept = match stream["codec_type"].as_str() {
+            Some("video" | "audio" | "subtitle") => true,
+            Some("attachment") => wish.target.extension == "mkv",
+            _ => false,
+        };
+        let Some(index) = stream["index"].as_u64().filter(|_| kept) else { continue };
+        if stream["codec_type"] == "video" && stream["disposition"]["attached_pic"] != 1 {
+            films.push(place);
+        }
+        command.arg("-map").arg(format!("0:{index}"));
+        place += 1;
+    }
+    command.args(["-c", "copy"]);
+    for film in films {
+        command.args([format!("-c:{film}"), wish.target.encoder.to_owned()]);
+    }
+    command.args(wish.target.options);
+    command.args(["-fps_mode", "passthrough", "-enc_time_base", "-1"]).arg(output);
+    Ok(command)
+}

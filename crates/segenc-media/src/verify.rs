@@ -240,7 +240,8 @@ fn joins(pts: &[i64], timebase: Timebase, join: &Join) -> Result<String, String>
             if too_early || too_late || high - low > tick {
                 let micros = moved.saturating_mul(1_000_000) / second;
                 return Err(format!(
-                    "segment {number}: PTS {seen} stands {micros} µs from the plan"
+                    "segment {number}: PTS {seen} stands {} from the plan",
+                    seconds(i64::try_from(micros).unwrap_or(i64::MAX))
                 ));
             }
             range = Some((low, high));
@@ -248,7 +249,12 @@ fn joins(pts: &[i64], timebase: Timebase, join: &Join) -> Result<String, String>
         position = position.saturating_add(count);
     }
     let segments = join.segments.len();
-    Ok(format!("first and last frame of all {segments} segments within half a tick ({timebase:?})"))
+    Ok(format!(
+        "first and last frame of {} within half a tick of {}/{} s",
+        counted(segments, "segment"),
+        timebase.num(),
+        timebase.den()
+    ))
 }
 
 fn increasing(times: &[i64], expected: usize) -> Result<String, String> {
@@ -284,12 +290,29 @@ fn duration(file: &MadeFile, film: &MadeStream, packets: &[Packet]) -> Check {
         _ => 0,
     };
     let result = match told {
-        Some(told) if told >= span => Ok(format!("{told} µs, the film spans {span} µs")),
-        Some(told) => Err(format!("{told} µs, but the film spans {span} µs")),
+        Some(told) if told >= span => {
+            Ok(format!("{}, the film spans {}", seconds(told), seconds(span)))
+        }
+        Some(told) => Err(format!("{}, but the film spans {}", seconds(told), seconds(span))),
         // Some containers tell none.
         None => Ok("the container tells none".to_owned()),
     };
     check("duration", result)
+}
+
+/// Microseconds as people read them, such as `20.038 s`; what is left of a millisecond is cut off only
+/// where it is nothing.
+fn seconds(micros: i64) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    let (whole, rest) = (micros.unsigned_abs() / 1_000_000, micros.unsigned_abs() % 1_000_000);
+    match rest % 1000 {
+        0 => format!("{sign}{whole}.{:03} s", rest / 1000),
+        _ => format!("{sign}{whole}.{rest:06} s"),
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// The film's frames on the plan's clock, as near as the output's ticks allow.
@@ -329,7 +352,7 @@ async fn decode(
     let finished = call.run_to_any_end().await?;
     let complaints = finished.log_tail.trim();
     let result = if finished.exit.is_success() && complaints.is_empty() {
-        Ok(format!("{} streams decode without a complaint", streams.len()))
+        Ok(format!("{} decoded without a complaint", counted(streams.len(), "stream")))
     } else {
         Err(format!("ffmpeg {}: {}", finished.exit, ffmpeg_log::last_lines(complaints)))
     };

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::planning::Planning;
+use crate::storage::Storage;
 use crate::store::{Store, StoreError};
 pub(crate) use batch::Draft;
 use batch::Next;
@@ -46,6 +47,8 @@ pub(crate) struct View {
     pub(crate) leases: Leases,
     /// The clock when it was taken.
     pub(crate) now: Millis,
+    /// The disk on which all of it is kept.
+    pub(crate) storage: Arc<Storage>,
 }
 
 /// Something asked of the coordinator.
@@ -73,6 +76,7 @@ struct Message {
 
 struct Owner {
     store: Store,
+    storage: Arc<Storage>,
     pool: Pool,
     leases: Leases,
     planning: Planning,
@@ -85,6 +89,7 @@ struct Owner {
 /// Loads the history and starts the coordinator. It runs until `stop` and gives up its queue then.
 pub(crate) async fn start(
     store: Store,
+    storage: Storage,
     stop: CancellationToken,
 ) -> Result<(Coordinator, tokio::task::JoinHandle<()>), StoreError> {
     let history = store.load().await?;
@@ -94,13 +99,20 @@ pub(crate) async fn start(
     }
     let now = clock::now();
     let leases = Leases::adopt(&pool, now);
-    let view = View { pool: pool.clone(), leases: leases.clone(), now };
+    let storage = Arc::new(storage);
+    let view = View {
+        pool: pool.clone(),
+        leases: leases.clone(),
+        now,
+        storage: Arc::clone(&storage),
+    };
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
     let (view, view_reader) = watch::channel(Arc::new(view));
     let (work, work_reader) = watch::channel(0);
     let (ended, ended_reader) = watch::channel(0);
     let owner = Owner {
         store,
+        storage,
         pool,
         leases,
         planning: Planning::default(),
@@ -150,6 +162,7 @@ impl Owner {
         {
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "events cannot be stored: nothing has happened");
+            self.storage.refuses(now);
             self.answer_without_events(now, messages);
             return;
         }
@@ -162,7 +175,8 @@ impl Owner {
     }
 
     fn take_over(&mut self, next: Next) {
-        let Next { view, news, wishes } = next;
+        let Next { mut view, news, wishes } = next;
+        view.storage = Arc::clone(&self.storage);
         for (job, wish) in wishes {
             if let Some(key) = wish.idempotency_key {
                 self.jobs_by_key.insert(key, job);
@@ -198,7 +212,9 @@ impl Owner {
             }
         }
         self.leases = draft.into_next().view.leases;
-        let view = View { pool: self.pool.clone(), leases: self.leases.clone(), now };
+        let storage = Arc::clone(&self.storage);
+        let view =
+            View { pool: self.pool.clone(), leases: self.leases.clone(), now, storage };
         self.view.send_replace(Arc::new(view));
         for (message, reply) in messages.into_iter().zip(replies) {
             let _ = message.reply.send(reply);

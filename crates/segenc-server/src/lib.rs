@@ -20,6 +20,7 @@ mod media_files;
 mod planning;
 mod running;
 mod shared;
+mod storage;
 mod store;
 mod sweeper;
 mod tls;

@@ -21,6 +21,7 @@ use crate::config::{Protection, ServerConfig};
 use crate::data_dir::{DataDir, DataDirError, write_private};
 use crate::grpc::ReflectionError;
 use crate::media_files::MediaRoots;
+use crate::storage::Storage;
 use crate::shared::Shared;
 use crate::store::{Store, StoreError, TokenKind};
 use crate::tls::{self, Identity, TlsError};
@@ -145,8 +146,11 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     let join = join_string(&data_dir, &tokens, server_address.clone()).await?;
     let shared_files = shared_files_proof(&data_dir)?;
     let (stop, stop_coordinator) = (CancellationToken::new(), CancellationToken::new());
+    let storage = Storage::new(data_dir.root().to_owned());
     let (coordinator, coordinating) =
-        coordinator::start(store.clone(), stop_coordinator.clone()).await.map_err(database)?;
+        coordinator::start(store.clone(), storage, stop_coordinator.clone())
+            .await
+            .map_err(database)?;
     let shared = Arc::new(Shared {
         coordinator,
         store,

@@ -90,6 +90,11 @@ impl ApiError {
             Self::Refused(problem) if problem.status == 401 => problem.hint.clone().or_else(|| {
                 Some("give the token with --token @FILE or SEGENC_TOKEN; `segenc serve` prints where it is".to_owned())
             }),
+            Self::Refused(problem) if problem.kind == "not-found" => {
+                problem.hint.clone().or_else(|| {
+                    Some("`segenc jobs list` and `segenc workers list` show what is there".to_owned())
+                })
+            }
             Self::Refused(problem) => problem.hint.clone(),
             Self::Address(_) | Self::Strange { .. } => None,
         }

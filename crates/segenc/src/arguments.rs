@@ -212,13 +212,17 @@ pub(crate) struct Jobs {
     pub(crate) connection: Connection,
 }
 
+/// The states that a job can be in, as the server names them.
+const JOB_STATES: [&str; 7] =
+    ["analyzing", "transcoding", "merging", "paused", "completed", "failed", "canceled"];
+
 /// What to do with jobs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobsVerb {
     /// List all jobs.
     List {
-        /// Only those in this state, such as `failed`.
-        #[arg(long)]
+        /// Only those in this state.
+        #[arg(long, value_parser = JOB_STATES)]
         state: Option<String>,
     },
     /// Show a job with its tasks.

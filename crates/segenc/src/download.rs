@@ -28,7 +28,7 @@ pub(crate) async fn fetch(
     let mut file = partial.writer()?;
     let mut digest = Sha256::new();
     let mut offset = 0_u64;
-    let mut absence = Absence::default();
+    let mut absence = Absence::none("the finished film is kept there");
     let mut fruitless = 0;
     while offset < output.size {
         let before = offset;

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of how progress is shown.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use reqwest::Method;
@@ -13,6 +13,8 @@ use crate::terminal;
 
 /// The server sends a sign of life at least every 15 s; after three missed ones the connection is dead.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
+/// A job that does not change is shown again this often.
+const SHOWN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// First wait before a broken connection is tried again.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 /// Longest wait, so that a server that is back is noticed soon.
@@ -34,7 +36,7 @@ pub(crate) async fn until_final(
     id: u64,
     mut seen: impl FnMut(&JobView),
 ) -> Result<JobView, ApiError> {
-    let mut absence = Absence::default();
+    let mut absence = Absence::none("the job is safe");
     loop {
         match follow_once(api, id, &mut absence, &mut seen).await {
             Ok(Some(job)) => return Ok(job),
@@ -65,9 +67,22 @@ async fn follow_once(
     let response = api.send(request.header("accept", "text/event-stream")).await?;
     let mut bytes = response.bytes_stream();
     let mut events = Events::default();
-    while let Ok(Some(Ok(read))) = tokio::time::timeout(SILENCE_MAX, bytes.next()).await {
+    let mut job = job;
+    let mut heard = Instant::now();
+    loop {
+        let read = match tokio::time::timeout(SHOWN_AGAIN_AFTER, bytes.next()).await {
+            Ok(Some(Ok(read))) => read,
+            Ok(Some(Err(_)) | None) => break,
+            Err(_) if heard.elapsed() > SILENCE_MAX => break,
+            Err(_) => {
+                // What is shown may depend on how long nothing has changed.
+                seen(&job);
+                continue;
+            }
+        };
+        heard = Instant::now();
         for data in events.feed(&read) {
-            let job = match serde_json::from_str::<JobView>(&data) {
+            job = match serde_json::from_str::<JobView>(&data) {
                 Ok(job) if job.id == id => job,
                 // Something else happened; what it means for the job is asked.
                 Ok(_) | Err(_) => api.job(id).await?,
@@ -85,17 +100,24 @@ async fn follow_once(
 }
 
 /// The server's absence, as the user hears of it and as it paces our questions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Absence {
+    /// What the user need not fear for meanwhile.
+    safe: &'static str,
     told: bool,
     waits: u32,
 }
 
 impl Absence {
+    /// No absence yet. `safe`: what the user need not fear for when one comes.
+    pub(crate) const fn none(safe: &'static str) -> Self {
+        Self { safe, told: false, waits: 0 }
+    }
+
     /// The server did not answer. Said the first time.
     pub(crate) fn note(&mut self, error: &ApiError) {
         if !self.told {
-            terminal::say(&format!("{error}; waiting for it (the job is safe)"));
+            terminal::say(&format!("{error}; waiting for it ({})", self.safe));
             self.told = true;
         }
     }
@@ -112,7 +134,7 @@ impl Absence {
         if self.told {
             terminal::say("the server is back");
         }
-        *self = Self::default();
+        *self = Self::none(self.safe);
     }
 }
 

@@ -89,7 +89,13 @@ fn failed(error: WorkError) -> anyhow::Error {
     match error {
         WorkError::Canceled => Halt::failed("reading the source was interrupted").into(),
         WorkError::Failed(failure) => {
-            Halt::failed(failure.message).reason(failure.reason).log_tail(&failure.log_tail).into()
+            let unreadable = failure.reason == "source-unreadable";
+            let hint = "is it a film, and does it play? a damaged file must be repaired first";
+            Halt::failed(failure.message)
+                .hint_if_any(unreadable.then(|| hint.to_owned()))
+                .reason(failure.reason)
+                .log_tail(&failure.log_tail)
+                .into()
         }
     }
 }

@@ -84,7 +84,8 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
         std::env::args_os().nth(1).is_some_and(|word| word == "encode" || word == "plan");
     if error.kind() == ErrorKind::UnknownArgument && encoding {
         terminal::say(
-            "hint: ffmpeg's own options go after `--`, as in `segenc encode in.mkv out.mkv -- -crf 20`",
+            "hint: ffmpeg's own options go after `--`, as in `segenc encode in.mkv out.mkv -- -crf 20`; \
+             a file whose name begins with a dash is written ./-name",
         );
     }
     ExitCode::from(Exit::Usage.code())
@@ -105,7 +106,9 @@ fn end_with(words: &LastWords, voice: Voice) -> ExitCode {
         }
         terminal::result(&line.to_string());
     }
-    if let Some(log) = &words.log_tail {
+    // A short log stands in the message already.
+    let untold = |log: &&String| log.lines().any(|line| !words.message.contains(line.trim()));
+    if let Some(log) = words.log_tail.as_ref().filter(untold) {
         terminal::say("the end of the log:");
         for line in log.trim_end().lines() {
             terminal::say(&format!("  {line}"));

@@ -59,6 +59,7 @@ impl OutputFile {
         }
         if is_same_file(&path, input) {
             return Err(Halt::usage(format!("OUTPUT {shown} is the same file as INPUT"))
+                .reason("output-is-source")
                 .hint("the source is never changed; name another file"));
         }
         if replace == Replace::Never && fs::symlink_metadata(&path).is_ok() {

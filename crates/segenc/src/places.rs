@@ -83,7 +83,18 @@ fn read_line(path: &Path) -> Option<String> {
     text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
 }
 
-/// The file name of a path for people.
+/// The file name of a path for people, in one line whatever its characters.
 pub(crate) fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_in_its_line() {
+        assert_eq!(name_of(Path::new("/films/a\nb\u{1b}[2J.mkv")), "a\u{fffd}b\u{fffd}[2J.mkv");
+    }
 }

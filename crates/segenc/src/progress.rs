@@ -71,7 +71,7 @@ impl Progress {
             Form::Bar(bar) => show_bar(bar, job),
             Form::Lines => {
                 if self.is_due(job, LINE_INTERVAL) {
-                    terminal::say(&format!("{}: {}", phase(job), summary(job)));
+                    terminal::say(&line(job));
                 }
             }
             Form::Json => {
@@ -151,15 +151,24 @@ fn phase(job: &JobView) -> &'static str {
     }
 }
 
+fn line(job: &JobView) -> String {
+    let summary = summary(job);
+    if summary.is_empty() { phase(job).to_owned() } else { format!("{}: {summary}", phase(job)) }
+}
+
 fn summary(job: &JobView) -> String {
     let now = &job.progress;
     let more = if job.plan_complete { "" } else { "+" };
-    let mut parts = vec![format!(
-        "{} % ({} of {}{more} frames)",
-        percent(now.frames_done, now.frames_planned),
-        now.frames_done,
-        now.frames_planned
-    )];
+    let mut parts = Vec::new();
+    // Nothing is planned before the first cuts are known, and never where there is no film.
+    if now.frames_planned > 0 {
+        parts.push(format!(
+            "{} % ({} of {}{more} frames)",
+            percent(now.frames_done, now.frames_planned),
+            now.frames_done,
+            now.frames_planned
+        ));
+    }
     if now.frames_per_second > 0.0 {
         parts.push(format!("{:.0} fps", now.frames_per_second));
     }
@@ -169,8 +178,39 @@ fn summary(job: &JobView) -> String {
     if let Some(eta) = now.eta_millis {
         parts.push(format!("eta {}", clock(eta)));
     }
-    parts.push(bytes(now.bytes_done));
-    parts.push(format!("{} of {}{more} segments", now.segments_done, now.segments_planned));
-    parts.push(counted(u64::from(now.running), "task") + " running");
+    if now.bytes_done > 0 {
+        parts.push(bytes(now.bytes_done));
+    }
+    if now.frames_planned > 0 && job.whole_because.is_none() {
+        parts.push(format!("{} of {}{more} segments", now.segments_done, now.segments_planned));
+    }
+    // Between two tasks nothing runs for a moment, which is nothing to tell.
+    if now.running > 0 {
+        parts.push(counted(u64::from(now.running), "task") + " running");
+    }
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use segenc_proto::rest::Progress as Counts;
+
+    use super::*;
+
+    #[test]
+    fn a_line_says_nothing_of_what_is_not_there() {
+        let mut job = JobView { state: "analyzing".to_owned(), ..JobView::default() };
+        assert_eq!(line(&job), "reading and encoding");
+        job.progress = Counts {
+            frames_done: 5,
+            frames_planned: 10,
+            segments_planned: 2,
+            running: 1,
+            ..Counts::default()
+        };
+        assert_eq!(
+            line(&job),
+            "reading and encoding: 50 % (5 of 10+ frames), 0 of 2+ segments, 1 task running"
+        );
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of jobs. Lines go past a progress bar without tearing it.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
 
@@ -15,7 +16,7 @@ static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 pub(crate) fn result(line: &str) {
     BARS.suspend(|| {
         let mut stdout = io::stdout().lock();
-        let _ = writeln!(stdout, "{line}");
+        let _ = writeln!(stdout, "{}", harmless(line));
         let _ = stdout.flush();
     });
 }
@@ -31,8 +32,18 @@ pub(crate) fn raw(bytes: &[u8]) {
 /// Tells the user something on stderr.
 pub(crate) fn say(line: &str) {
     BARS.suspend(|| {
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        let _ = writeln!(io::stderr().lock(), "{}", harmless(line));
     });
+}
+
+/// The text without what would steer the terminal: names of files and logs come from anywhere.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if text.contains(steers) {
+        Cow::Owned(text.replace(steers, "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Shows a bar at the bottom of stderr.
@@ -83,5 +94,16 @@ impl Write for LogWriter {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().lock().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_cannot_steer_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[31mb\rc\td\ne"), "a\u{fffd}[31mb\u{fffd}c\td\ne");
+        assert_eq!(harmless("plain ä 🎬"), "plain ä 🎬");
     }
 }

@@ -64,7 +64,7 @@ impl Upload {
             Halt::failed(format!("reading {} failed: {error}", file.display()))
         };
         let mut source = File::open(file).await.map_err(unreadable)?;
-        let mut absence = Absence::default();
+        let mut absence = Absence::none("what has arrived is kept there");
         let mut offset = 0_u64;
         while offset < size {
             source.seek(SeekFrom::Start(offset)).await.map_err(unreadable)?;

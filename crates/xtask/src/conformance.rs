@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// Wished length of a segment: short ones, so that short files are cut as well.
     #[arg(long, default_value_t = 1)]
     segment_seconds: u32,
+    /// Leaves out films with more pixels in all, in millions: a minute of 1080p has 3000.
+    #[arg(long, default_value_t = 700)]
+    megapixels_max: u64,
     /// Keeps the files of both sides.
     #[arg(long)]
     keep: bool,
@@ -66,6 +69,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         folder: folder.clone(),
         segment_seconds: options.segment_seconds,
         keep: options.keep,
+        megapixels_max: options.megapixels_max,
     };
     let results = Mutex::new(kept);
     let next = Mutex::new(wishes.iter().enumerate());
@@ -109,7 +113,10 @@ fn wishes(options: &Options) -> Result<Vec<Wish>> {
         let mut paths: Vec<PathBuf> =
             entries.map(|entry| Ok(entry?.path().canonicalize()?)).collect::<Result<_>>()?;
         paths.retain(|path| path.is_file() && path.extension().is_some_and(|ext| ext != "md"));
-        paths.sort();
+        // Small ones first, so that most is known early.
+        paths.sort_by_key(|path| {
+            (path.metadata().map(|file| file.len()).unwrap_or(0), path.clone())
+        });
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if options.only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {

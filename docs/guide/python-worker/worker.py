@@ -45,14 +45,26 @@ KINDS = {
 
 
 class Failed(Exception):
-    """A program failed; carries what failTask wants to know."""
+    """An attempt failed; says what failTask wants to know."""
+
+    def __init__(self, log, kind=pb.FAILURE_KIND_WORKER, reason="ffmpeg-failed", message="ffmpeg failed"):
+        super().__init__(message)
+        self.log, self.kind, self.reason = log, kind, reason
+
+
+running = []
 
 
 def run(arguments):
-    done = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True)
-    if done.returncode != 0:
-        raise Failed(done.stderr.decode("utf-8", "replace")[-8000:] or f"exit {done.returncode}")
-    return done.stdout.decode("utf-8", "replace")
+    """Runs a program to its end and answers what it wrote; `running` holds it, so that it can be stopped."""
+    program = subprocess.Popen(
+        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    running.append(program)
+    output, log = (text.decode("utf-8", "replace") for text in program.communicate())
+    running.remove(program)
+    if program.returncode != 0:
+        raise Failed(log[-8000:] or f"exit {program.returncode}")
+    return output
 
 
 def probe(path, *arguments):
@@ -116,7 +128,13 @@ class Worker:
     def serve(self, until_idle):
         idle_since = time.monotonic()
         while until_idle is None or time.monotonic() - idle_since < until_idle:
-            task = self.stub.requestTask(empty_pb2.Empty(), metadata=self.bearer())
+            try:
+                task = self.stub.requestTask(empty_pb2.Empty(), metadata=self.bearer())
+            except grpc.RpcError as error:
+                if error.code() != grpc.StatusCode.UNAVAILABLE:
+                    raise
+                time.sleep(1.0)
+                continue
             if task.WhichOneof("work") is None:
                 continue
             with tempfile.TemporaryDirectory() as folder:
@@ -126,34 +144,45 @@ class Worker:
 
     def attempt(self, task, folder):
         kind = task.WhichOneof("work")
-        print(f"task {task.task_id} attempt {task.attempt}: {kind}", flush=True)
-        ended = threading.Event()
-        beats = threading.Thread(target=self.heartbeat, args=(task, ended), daemon=True)
+        part = task.transcode.WhichOneof("what") if kind == "transcode" else ""
+        print(f"task {task.task_id} attempt {task.attempt}: {kind} {part}", flush=True)
+        ended, stopped = threading.Event(), threading.Event()
+        beats = threading.Thread(target=self.heartbeat, args=(task, ended, stopped), daemon=True)
         beats.start()
         finish = pb.FinishRequest(task_id=task.task_id, attempt=task.attempt)
         try:
             output = getattr(self, kind)(task, folder, finish)
             if output:
                 self.deliver(task, output)
-        except Failed as failure:
             ended.set()
+            self.stub.finishTask(finish, metadata=self.bearer())
+        except (grpc.RpcError, requests.RequestException) as error:
+            # Stale, or the line broke: dropped; what is still wanted is handed out again.
+            ended.set()
+            print(f"dropped: {error}", flush=True)
+        except Failed as error:
+            ended.set()
+            if stopped.is_set():
+                print("stopped, as the server says", flush=True)
+                return
+            print(f"failed: {error}\n{error.log}", flush=True)
             self.stub.failTask(
                 pb.FailRequest(
-                    task_id=task.task_id, attempt=task.attempt, kind=pb.FAILURE_KIND_WORKER,
-                    reason="program-failed", message="ffmpeg failed", log_tail=str(failure),
+                    task_id=task.task_id, attempt=task.attempt, kind=error.kind,
+                    reason=error.reason, message=str(error), log_tail=error.log,
                 ),
                 metadata=self.bearer(),
             )
-            return
-        ended.set()
-        self.stub.finishTask(finish, metadata=self.bearer())
 
-    def heartbeat(self, task, ended):
-        while True:
-            report = pb.StatusReport(task_id=task.task_id, attempt=task.attempt)
-            self.stub.reportStatus(report, metadata=self.bearer())
-            if ended.wait(1.0):
-                return
+    def heartbeat(self, task, ended, stopped):
+        report = pb.StatusReport(task_id=task.task_id, attempt=task.attempt)
+        while not ended.is_set():
+            answer = self.stub.reportStatus(report, metadata=self.bearer())
+            if answer.directive == pb.StatusAnswer.STOP:
+                stopped.set()
+                for program in list(running):
+                    program.kill()
+            ended.wait(1.0)
 
     def fetch(self, task, num, folder):
         url = f"{self.base}/api/jobs/{task.job_id}/tasks/{task.task_id}/input/{num}"
@@ -164,10 +193,10 @@ class Worker:
                 for block in answer.iter_content(1 << 20):
                     file.write(block)
         expected = next(one for one in task.inputs if one.num == num)
-        assert os.path.getsize(path) == expected.size, "an input is not as long as announced"
-        if expected.sha256:
-            with open(path, "rb") as file:
-                assert hashlib.file_digest(file, "sha256").hexdigest() == expected.sha256
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if os.path.getsize(path) != expected.size or expected.sha256 not in ("", digest):
+            raise Failed("", pb.FAILURE_KIND_TRANSIENT, "input-interrupted", "an input is not as announced")
         return path
 
     def deliver(self, task, path):
@@ -277,19 +306,17 @@ class Worker:
         film = segment.film
         bias = 16 * film.timebase.den
         bounds = []
-        if segment.HasField("filter_start") or segment.HasField("start"):
-            start = segment.filter_start if segment.HasField("filter_start") else segment.start
-            bounds.append(f"start_pts={start}")
-        if segment.HasField("filter_end") or segment.HasField("end"):
-            end = segment.filter_end if segment.HasField("filter_end") else segment.end
-            bounds.append(f"end_pts={end}")
+        if segment.HasField("filter_start"):
+            bounds.append(f"start_pts={segment.filter_start}")
+        if segment.HasField("filter_end"):
+            bounds.append(f"end_pts={segment.filter_end}")
         chain = (["trim=" + ":".join(bounds)] if bounds else []) + [f"setpts=PTS-({film.shift})"]
         if segment.filter:
             chain += [segment.filter, f"settb={film.timebase.num}/{film.timebase.den}"]
         kept = []
-        if segment.HasField("filter_start"):
+        if segment.HasField("start"):
             kept.append(f"start_pts={segment.start - film.shift}")
-        if segment.HasField("filter_end"):
+        if segment.HasField("end"):
             kept.append(f"end_pts={segment.end - film.shift}")
         if kept:
             chain.append("trim=" + ":".join(kept))
@@ -305,6 +332,9 @@ class Worker:
              "-video_track_timescale", str(film.timebase.den),
              "-f", "mov" if segment.encoder in IN_MOV else "mp4", output])
         self.observe(output, film.timebase, bias, finish)
+        if finish.frames != segment.expected:
+            raise Failed("", pb.FAILURE_KIND_MISMATCH, "segment-not-as-planned",
+                         f"{finish.frames} instead of {segment.expected}")
         return output
 
     def observe(self, path, timebase, bias, finish):
@@ -420,8 +450,8 @@ class Worker:
         run(["ffmpeg", "-v", "error", "-y", "-copyts", "-i", "file:" + others,
              "-map", f"0:{stream.encoded}", "-c", "copy", "-frames:a", "16",
              "-avoid_negative_ts", "disabled", "-strict", "experimental", "-f", container, copied])
-        before, after = (self.first_time(path, index) for path, index in ((others, stream.encoded), (copied, 0)))
-        return round((before - after) / Fraction(made["time_base"]))
+        lost = self.first_time(others, stream.encoded) - self.first_time(copied, 0)
+        return round(lost / Fraction(made["time_base"]))
 
     def first_time(self, path, index):
         found = probe(path, "-select_streams", str(index), "-read_intervals", "%+#1", "-show_packets",

@@ -114,3 +114,11 @@ fn a_missing_stream_is_seen_and_an_added_data_stream_is_not() {
     let film_only = [merged(StreamKind::Video, &[])];
     assert!(streams(&with("data"), &film_only).passed);
 }
+
+#[test]
+fn details_are_written_for_people() {
+    assert_eq!(seconds(20_038_000), "20.038 s");
+    assert_eq!(seconds(-1_500), "-0.001500 s");
+    assert_eq!(counted(1, "stream"), "1 stream");
+    assert_eq!(counted(2, "stream"), "2 streams");
+}

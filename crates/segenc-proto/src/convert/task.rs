@@ -134,10 +134,7 @@ fn segment(demuxer: String, message: grpc::Segment) -> Result<SegmentWork, WireE
         film: film(message.film)?,
         index: message.index,
         range: PtsRange { start: message.start, end: message.end },
-        filter_range: PtsRange {
-            start: message.start.and(message.filter_start.or(message.start)),
-            end: message.end.and(message.filter_end.or(message.end)),
-        },
+        filter_range: PtsRange { start: message.filter_start, end: message.filter_end },
         seek_micros: message.seek_micros,
         encoder: message.encoder,
         options: options_from(message.options),
@@ -157,8 +154,8 @@ fn segment_message(work: SegmentWork) -> grpc::Segment {
         encoder: work.encoder,
         options: options_message(work.options),
         filter: work.filter.unwrap_or_default(),
-        filter_start: work.filter_range.start.filter(|start| work.range.start != Some(*start)),
-        filter_end: work.filter_range.end.filter(|end| work.range.end != Some(*end)),
+        filter_start: work.filter_range.start,
+        filter_end: work.filter_range.end,
         expected: Some(work.expected.into()),
         threads: work.threads,
     }
@@ -359,15 +356,18 @@ mod tests {
             options: vec![option("movflags", Some("+faststart"))],
             start_micros: -7000,
         }))));
-        for (filter_start, filter_end) in
-            [(Some(40), Some(90)), (Some(20), Some(110)), (None, None)]
-        {
-            let open = filter_start.is_none();
+        // Equal, wider, open to one side (a run-up that reaches the film's beginning), open to both.
+        for (start, end, filter_start, filter_end) in [
+            (Some(40), Some(90), Some(40), Some(90)),
+            (Some(40), Some(90), Some(20), Some(110)),
+            (Some(40), Some(90), None, Some(110)),
+            (None, None, None, None),
+        ] {
             survives(Work::Segment(SegmentWork {
                 demuxer: "matroska,webm".to_owned(),
                 film: film(),
                 index: 4,
-                range: PtsRange { start: (!open).then_some(40), end: (!open).then_some(90) },
+                range: PtsRange { start, end },
                 filter_range: PtsRange { start: filter_start, end: filter_end },
                 seek_micros: Some(-5),
                 encoder: "libx264".to_owned(),

@@ -3,6 +3,7 @@
 //! Nothing here is true before the draft's records are stored.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use segenc_core::ids::{JobId, TaskId};
 use segenc_core::pool::command::{Answer, Command, NewJob, Rejection};
@@ -113,7 +114,8 @@ impl<'a> Draft<'a> {
 
     pub(super) fn into_next(self) -> Next {
         let news = self.news();
-        let view = View { pool: self.pool, leases: self.leases, now: self.now };
+        let view =
+            View { pool: self.pool, leases: self.leases, now: self.now, storage: Arc::default() };
         Next { view, news, wishes: self.wishes }
     }
 

@@ -7,7 +7,7 @@ pub(super) fn hint(reason: &str) -> Option<&'static str> {
             "choose one of the encoders that the workers have, or add a worker with it (`segenc workers list`)"
         }
         "no-worker-left" => {
-            "look at the log below, repair the workers, put them back (`segenc workers resume`), then retry the job"
+            "look at the log, repair the workers, put them back (`segenc workers resume`), then retry the job"
         }
         "disk-full" => {
             "make room on the worker's disk (`--scratch` names the folder), then retry the job"
@@ -32,7 +32,7 @@ pub(super) fn hint(reason: &str) -> Option<&'static str> {
         }
         "plan-impossible" => "look at the source's streams and correct the -map options",
         "encoder-refused" => {
-            "correct the encoder's options; the log below says what it did not like"
+            "correct the encoder's options; the log says what it did not like"
         }
         "output-not-verified" => "retry the job; if it fails again, please report it with the log",
         _ => return None,

@@ -18,6 +18,7 @@ use super::caller::{Path, Query, WorkerCaller};
 use super::files::{find, not_yours};
 use super::problem::Problem;
 use crate::auth::hex;
+use crate::clock;
 use crate::coordinator::Refusal;
 use crate::incoming::{Incoming, free_bytes};
 use crate::traffic::Cargo;
@@ -179,6 +180,17 @@ impl Delivery {
         Ok((StatusCode::CREATED, [(UPLOAD_OFFSET, HeaderValue::from(offset))]).into_response())
     }
 
+    /// Remembers whether the disk took it, for those who look why a job stands still.
+    fn noted(&self, answer: Result<Response, Problem>) -> Result<Response, Problem> {
+        let view = self.app.coordinator.view();
+        match &answer {
+            Ok(_) => view.storage.takes(),
+            Err(problem) if problem.is_disk_full() => view.storage.refuses(clock::now()),
+            Err(_) => {}
+        }
+        answer
+    }
+
     /// Refuses what cannot fit before a byte of it is written.
     fn check_room(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let declared = headers.get(header::CONTENT_LENGTH).and_then(number).unwrap_or_default();
@@ -245,10 +257,13 @@ pub(super) async fn put(
     if let Some(stored) = &delivery.stored {
         return delivery.repeated(&sha256, stored, body).await;
     }
-    delivery.check_room(&headers)?;
-    let begun = app.blobs.begin(delivery.job, delivery.attempt).await;
-    let incoming = begun.map_err(|error| Problem::io(&error))?;
-    delivery.take(incoming, body, &turn, End::Complete { sha256 }).await
+    let taken = async {
+        delivery.check_room(&headers)?;
+        let begun = app.blobs.begin(delivery.job, delivery.attempt).await;
+        let incoming = begun.map_err(|error| Problem::io(&error))?;
+        delivery.take(incoming, body, &turn, End::Complete { sha256 }).await
+    };
+    delivery.noted(taken.await)
 }
 
 /// Goes on with an output that broke off.
@@ -278,16 +293,19 @@ pub(super) async fn patch(
     if let (Some(stored), End::Complete { sha256 }) = (&delivery.stored, &end) {
         return delivery.repeated(sha256, stored, body).await;
     }
-    delivery.check_room(&headers)?;
-    let resumed = app.blobs.resume(delivery.job, delivery.attempt).await;
-    let incoming = resumed.map_err(|error| Problem::io(&error))?;
-    if incoming.written() != offset {
-        let detail = format!("{} bytes have arrived, not {offset}", incoming.written());
-        // The header tells this from the 409 that makes a worker drop its output.
-        return Err(Problem::conflict("wrong-offset", detail)
-            .header(UPLOAD_OFFSET, HeaderValue::from(incoming.written())));
-    }
-    delivery.take(incoming, body, &turn, end).await
+    let taken = async {
+        delivery.check_room(&headers)?;
+        let resumed = app.blobs.resume(delivery.job, delivery.attempt).await;
+        let incoming = resumed.map_err(|error| Problem::io(&error))?;
+        if incoming.written() != offset {
+            let detail = format!("{} bytes have arrived, not {offset}", incoming.written());
+            // The header tells this from the 409 that makes a worker drop its output.
+            return Err(Problem::conflict("wrong-offset", detail)
+                .header(UPLOAD_OFFSET, HeaderValue::from(incoming.written())));
+        }
+        delivery.take(incoming, body, &turn, end).await
+    };
+    delivery.noted(taken.await)
 }
 
 /// Tells how much of an output has arrived. An upload that is still under way on another connection is ended

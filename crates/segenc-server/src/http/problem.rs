@@ -63,6 +63,11 @@ impl Problem {
         .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
+    /// Whether the server had no room for what was sent.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.status == StatusCode::INSUFFICIENT_STORAGE
+    }
+
     pub(crate) fn disk_full() -> Self {
         Self::new(
             StatusCode::INSUFFICIENT_STORAGE,

@@ -14,6 +14,9 @@ pub(super) fn waiting_for(view: &View, job: &Job) -> Option<String> {
         JobState::Paused => return Some("paused; resume it to go on".to_owned()),
         JobState::Analyzing | JobState::Transcoding | JobState::Merging => {}
     }
+    if let Some(trouble) = view.storage.trouble(view.now) {
+        return Some(trouble);
+    }
     let mut missing: BTreeSet<&str> = BTreeSet::new();
     let mut ready = false;
     for task in view.pool.tasks_of(job.id) {

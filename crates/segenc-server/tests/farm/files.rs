@@ -1,11 +1,12 @@
 //! Bytes: inputs in parts, outputs in pieces, and who may have which.
 
 use reqwest::Method;
+use segenc_proto::connect::Secret;
 use segenc_proto::grpc;
 use serde_json::json;
 
 use crate::support::{
-    Farm, Worker, input_path, json_of, output_path, repr_digest, source_bytes, status,
+    Caller, Farm, Worker, input_path, json_of, output_path, repr_digest, source_bytes, status,
 };
 
 /// A farm whose worker holds an analysis.
@@ -63,6 +64,9 @@ async fn inputs_are_served_in_the_parts_that_are_asked_for() {
         (head.status().as_u16(), &head.headers()["content-length"]),
         (200, &"400000".parse().expect("plain"))
     );
+    assert_eq!(head.headers()["etag"], etag);
+    assert_eq!(head.headers()["accept-ranges"], "bytes");
+    assert!(head.bytes().await.expect("bytes").is_empty());
 }
 
 #[tokio::test]
@@ -80,6 +84,31 @@ async fn only_the_worker_that_holds_a_task_sees_its_inputs() {
     let release = format!("/api/workers/{}/release", worker.id);
     assert_eq!(farm.operator.post(&release, &json!({})).await.status(), 200);
     assert_eq!(worker.files.get(&path).await.status(), 409);
+}
+
+#[tokio::test]
+async fn only_a_known_token_opens_an_output() {
+    let (farm, worker, task) = with_segment().await;
+    let other = farm.worker("two").await;
+    let path = output_path(&task);
+    let wrong = Caller { token: Secret::new("nobody's".to_owned()), ..worker.files.clone() };
+    for method in [Method::HEAD, Method::PUT, Method::PATCH] {
+        let request = |caller: &Caller| {
+            let request = caller.request(method.clone(), &path).header("upload-offset", 0);
+            request.header("repr-digest", repr_digest(b"bytes")).body("bytes")
+        };
+        for (caller, status) in [(&wrong, 401), (&farm.operator, 403), (&other.files, 403)] {
+            let answer = request(caller).send().await.expect("an answer");
+            assert_eq!(answer.status(), status, "{method}");
+        }
+        let url = format!("{}{path}", worker.files.base);
+        let without = worker.files.http.request(method.clone(), url).body("bytes");
+        assert_eq!(without.send().await.expect("an answer").status(), 401, "{method}");
+    }
+    assert_eq!(wrong.get(&input_path(&task, 0)).await.status(), 401);
+    assert_eq!(files_below(&farm.folders.data().join("partial")), 0);
+    assert_eq!(files_below(&farm.folders.data().join("blobs")), 0);
+    assert_eq!(worker.put(&task, b"bytes").await.status(), 201);
 }
 
 #[tokio::test]

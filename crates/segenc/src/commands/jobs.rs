@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use reqwest::Method;
 use segenc_proto::rest::{AttemptView, JobView, ReportView, TaskView};
 
+use super::turn::Turn;
 use crate::api::Api;
 use crate::arguments::{Jobs, JobsVerb, Voice};
 use crate::follow;
@@ -146,11 +147,17 @@ impl Asked<'_> {
             return Ok(());
         }
         tell_job(&report.job);
+        if !report.verified {
+            terminal::result(&format!("not verified: the job is {}", report.job.state));
+            return Ok(());
+        }
+        let mut made = vec![counted(report.frames, "frame")];
+        if report.way == "segments" {
+            made.push(counted(u64::from(report.segments), "segment"));
+        }
         terminal::result(&format!(
-            "{}: {}, {}, {} of processor time",
-            if report.verified { "verified" } else { "not verified" },
-            counted(report.frames, "frame"),
-            counted(u64::from(report.segments), "segment"),
+            "verified: {}, {} of processor time",
+            made.join(", "),
             clock(report.cpu_millis)
         ));
         let rows: Vec<[String; 3]> = report
@@ -166,23 +173,21 @@ impl Asked<'_> {
     }
 
     async fn each(&self, ids: &[u64], verb: &str, done: &str) -> anyhow::Result<()> {
+        let mut turn = Turn::default();
         for id in ids {
-            self.api.tell(Method::POST, &format!("/api/jobs/{id}/{verb}")).await?;
-            if !self.voice.quiet {
-                terminal::say(&format!("job {id} {done}"));
-            }
+            let told = self.api.tell(Method::POST, &format!("/api/jobs/{id}/{verb}")).await;
+            turn.note(told, self.voice, || format!("job {id} {done}"))?;
         }
-        Ok(())
+        turn.end()
     }
 
     async fn delete(&self, ids: &[u64]) -> anyhow::Result<()> {
+        let mut turn = Turn::default();
         for id in ids {
-            self.api.tell(Method::DELETE, &format!("/api/jobs/{id}")).await?;
-            if !self.voice.quiet {
-                terminal::say(&format!("job {id} is deleted"));
-            }
+            let told = self.api.tell(Method::DELETE, &format!("/api/jobs/{id}")).await;
+            turn.note(told, self.voice, || format!("job {id} is deleted"))?;
         }
-        Ok(())
+        turn.end()
     }
 
     async fn tasks(&self, id: u64) -> anyhow::Result<Vec<TaskView>> {

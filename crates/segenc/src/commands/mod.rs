@@ -5,5 +5,6 @@ pub(crate) mod plan;
 pub(crate) mod serve;
 pub(crate) mod settings;
 pub(crate) mod shell;
+mod turn;
 pub(crate) mod worker;
 pub(crate) mod workers;

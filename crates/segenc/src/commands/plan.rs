@@ -5,7 +5,7 @@ use segenc_core::time::Timebase;
 use serde::Serialize;
 
 use crate::arguments::{Plan, Voice};
-use crate::halt::Halt;
+use crate::encode::look_at_source;
 use crate::inspection::{self, Inspection};
 use crate::quantities::counted;
 use crate::wiring::own_spec;
@@ -39,14 +39,10 @@ struct SegmentLine {
 
 /// Runs the command.
 pub(crate) async fn run(flags: Plan, voice: Voice) -> anyhow::Result<()> {
-    if !flags.input.is_file() {
-        let problem = if flags.input.exists() { "is no file" } else { "is not there" };
-        return Err(Halt::usage(format!("INPUT {} {problem}", flags.input.display())).into());
-    }
+    let (input, _) = look_at_source(&flags.input)?;
     let mut spec = own_spec(&flags.options, Some(&flags.container), "")?;
     spec.segment_seconds = flags.segment_seconds;
     let inspection = Inspection::prepare().await?;
-    let input = std::fs::canonicalize(&flags.input)?;
     let facts = inspection.facts(&input).await?;
     let mut planner =
         Planner::new(&spec, &facts).map_err(|error| inspection::plan_refused(&error))?;

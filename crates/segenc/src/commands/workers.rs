@@ -3,6 +3,7 @@
 use reqwest::Method;
 use segenc_proto::rest::WorkerView;
 
+use super::turn::Turn;
 use crate::api::Api;
 use crate::arguments::{Voice, Workers, WorkersVerb};
 use crate::quantities::bytes;
@@ -74,12 +75,11 @@ async fn each(
     verb: &str,
     done: &str,
 ) -> anyhow::Result<()> {
+    let mut turn = Turn::default();
     for id in ids {
         let path = format!("/api/workers/{id}/{verb}");
-        api.tell(method.clone(), path.trim_end_matches('/')).await?;
-        if !voice.quiet {
-            terminal::say(&format!("worker {id} {done}"));
-        }
+        let told = api.tell(method.clone(), path.trim_end_matches('/')).await;
+        turn.note(told, voice, || format!("worker {id} {done}"))?;
     }
-    Ok(())
+    turn.end()
 }

@@ -42,7 +42,8 @@ pub(crate) async fn run(flags: Encode, voice: Voice) -> anyhow::Result<()> {
     let (source, mark) = look_at_source(&flags.input)?;
     let replace = if flags.overwrite { Replace::WhenVerified } else { Replace::Never };
     let output = OutputFile::check(&flags.output, &source, replace)?;
-    let spec = own_spec(&flags.options, None, &places::name_of(&flags.output))?;
+    let mut spec = own_spec(&flags.options, None, &places::name_of(&flags.output))?;
+    spec.segment_seconds = flags.segment_seconds;
     let on_farm = flags.connection.named_server().is_some();
     let wish = Wish { source, mark, output, spec, flags, voice, began };
     if on_farm { farm::run(&wish, &interrupts).await } else { local::run(&wish, &interrupts).await }
@@ -76,7 +77,8 @@ impl Wish {
     }
 }
 
-fn look_at_source(given: &Path) -> Result<(PathBuf, SourceMark), Halt> {
+/// Opens a source and tells it from others, or says why it is none.
+pub(crate) fn look_at_source(given: &Path) -> Result<(PathBuf, SourceMark), Halt> {
     let shown = given.display();
     let metadata = fs::metadata(given).map_err(|error| {
         let reason = if error.kind() == std::io::ErrorKind::NotFound {
@@ -93,7 +95,8 @@ fn look_at_source(given: &Path) -> Result<(PathBuf, SourceMark), Halt> {
             .hint("name a video file"));
     }
     if metadata.len() == 0 {
-        return Err(Halt::failed(format!("INPUT {shown} is empty")).reason("source-empty"));
+        return Err(Halt::failed(format!("INPUT {shown} is empty")).reason("source-empty")
+            .hint("name a video file"));
     }
     let unreadable = |error: std::io::Error| {
         Halt::usage(format!("INPUT {shown} cannot be read: {error}")).reason("source-unreadable")

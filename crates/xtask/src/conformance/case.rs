@@ -57,6 +57,8 @@ pub(crate) enum Verdict {
     BothFail,
     /// Plain ffmpeg makes nothing of it, but we do.
     OnlyPlainFails,
+    /// Not tried: it takes longer than this run was given.
+    LeftOut,
 }
 
 /// A case that was run.
@@ -100,6 +102,8 @@ pub(crate) struct Bench {
     pub(crate) folder: PathBuf,
     pub(crate) segment_seconds: u32,
     pub(crate) keep: bool,
+    /// Larger films are left out, in millions of pixels.
+    pub(crate) megapixels_max: u64,
 }
 
 impl Bench {
@@ -112,7 +116,12 @@ impl Bench {
             folder.join(format!("{begin}{side}.{}", wish.target.extension))
         };
         let (single, ours) = (file("single"), file("ours"));
-        let plain = programs::run(&mut plain(wish, &single, &folder)?, &folder)?;
+        let streams = streams(wish, &folder)?;
+        let size = megapixels(&streams);
+        if size > self.megapixels_max {
+            return Ok(left_out(wish, size));
+        }
+        let plain = programs::run(&mut plain(wish, &streams, &single), &folder)?;
         let made = programs::run(&mut self.encode(wish, &ours, &folder), &folder)?;
         let told: Value = made
             .out
@@ -133,8 +142,9 @@ impl Bench {
             reason: word(&report["job"]["whole_because"]),
         };
         let failure = || {
+            let told = word(&told["message"]).replace(&*wish.path.to_string_lossy(), &wish.name);
             let code = made.code.map_or("no code".to_owned(), |code| code.to_string());
-            format!("exit {code}: {}", word(&told["message"]))
+            format!("exit {code}: {told}")
         };
         let clear = matches!(made.code, Some(1 | 2)) && !word(&told["message"]).is_empty();
         match (plain.is_good(), made.is_good()) {
@@ -178,34 +188,74 @@ impl Bench {
     }
 }
 
-/// Plain ffmpeg with the streams that are kept by default: all but data, and no files attached to an MP4.
-fn plain(wish: &Wish, output: &Path, folder: &Path) -> Result<Command> {
+fn left_out(wish: &Wish, size: u64) -> Outcome {
+    Outcome {
+        file: wish.name.clone(),
+        traits: wish.traits.clone(),
+        output: wish.target.name.to_owned(),
+        verdict: Verdict::LeftOut,
+        points: vec![format!("{size} million pixels")],
+        way: String::new(),
+        segments: 0,
+        reason: String::new(),
+    }
+}
+
+fn streams(wish: &Wish, folder: &Path) -> Result<Vec<Value>> {
     let mut ffprobe = Command::new("ffprobe");
-    ffprobe.args(["-v", "error", "-show_streams", "-of", "json"]).arg(&wish.path);
+    ffprobe.args(["-v", "error", "-show_streams", "-show_format", "-of", "json"]).arg(&wish.path);
     let ended = programs::run(&mut ffprobe, folder)?;
     let answer: Value = serde_json::from_str(&ended.out).unwrap_or_default();
+    let mut streams = answer["streams"].as_array().cloned().unwrap_or_default();
+    // Not every container tells how long a stream is.
+    for stream in streams.iter_mut().filter(|stream| stream["duration"].is_null()) {
+        stream["duration"] = answer["format"]["duration"].clone();
+    }
+    Ok(streams)
+}
+
+/// All pixels of all films, in millions, as far as the headers tell.
+fn megapixels(streams: &[Value]) -> u64 {
+    let films = streams.iter().filter(|stream| is_film(stream));
+    films
+        .map(|film| {
+            let pixels = film["width"].as_u64().unwrap_or(0) * film["height"].as_u64().unwrap_or(0);
+            let number = |text: &Value| text.as_str().and_then(|text| text.parse::<f64>().ok());
+            let rate = film["avg_frame_rate"].as_str().and_then(|rate| rate.split_once('/'));
+            let rate = rate.and_then(|(num, den)| {
+                let (num, den) = (num.parse::<f64>().ok()?, den.parse::<f64>().ok()?);
+                (den > 0.0).then_some(num / den)
+            });
+            let frames = rate.unwrap_or(25.0) * number(&film["duration"]).unwrap_or(1.0);
+            (pixels as f64 * frames / 1e6) as u64
+        })
+        .sum()
+}
+
+fn is_film(stream: &Value) -> bool {
+    stream["codec_type"] == "video" && stream["disposition"]["attached_pic"] != 1
+}
+
+/// Plain ffmpeg with the streams that are kept by default: all but data, and no files attached to an MP4.
+fn plain(wish: &Wish, streams: &[Value], output: &Path) -> Command {
     let mut command = Command::new("ffmpeg");
     command.args(["-nostdin", "-y", "-v", "error", "-i"]).arg(&wish.path);
-    let mut films = Vec::new();
-    let mut place = 0_u32;
-    for stream in answer["streams"].as_array().into_iter().flatten() {
-        let kept = match stream["codec_type"].as_str() {
+    let kept: Vec<&Value> = streams
+        .iter()
+        .filter(|stream| match stream["codec_type"].as_str() {
             Some("video" | "audio" | "subtitle") => true,
             Some("attachment") => wish.target.extension == "mkv",
             _ => false,
-        };
-        let Some(index) = stream["index"].as_u64().filter(|_| kept) else { continue };
-        if stream["codec_type"] == "video" && stream["disposition"]["attached_pic"] != 1 {
-            films.push(place);
-        }
-        command.arg("-map").arg(format!("0:{index}"));
-        place += 1;
+        })
+        .collect();
+    for stream in &kept {
+        command.arg("-map").arg(format!("0:{}", stream["index"]));
     }
     command.args(["-c", "copy"]);
-    for film in films {
-        command.args([format!("-c:{film}"), wish.target.encoder.to_owned()]);
+    for (place, _) in kept.iter().enumerate().filter(|(_, stream)| is_film(stream)) {
+        command.args([format!("-c:{place}"), wish.target.encoder.to_owned()]);
     }
     command.args(wish.target.options);
     command.args(["-fps_mode", "passthrough", "-enc_time_base", "-1"]).arg(output);
-    Ok(command)
+    command
 }

@@ -81,6 +81,7 @@ impl Results {
         table(&mut text, "Exact", self.of(Verdict::Exact));
         table(&mut text, "Plain ffmpeg fails, and so does segenc", self.of(Verdict::BothFail));
         table(&mut text, "Plain ffmpeg fails, segenc does not", self.of(Verdict::OnlyPlainFails));
+        table(&mut text, "Not tried: too large for this run", self.of(Verdict::LeftOut));
         text
     }
 }

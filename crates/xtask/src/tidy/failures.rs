@@ -113,7 +113,10 @@ fn without_last_name(text: &str) -> &str {
 fn follows_companion(before: &str) -> bool {
     let Some(before) = before.strip_suffix(',') else { return false };
     let path = without_last_name(before);
-    path.len() < before.len() && COMPANIONS.iter().any(|companion| path.ends_with(companion))
+    let variant = &before[path.len()..];
+    // The example worker in Python writes the kinds as the .proto has them.
+    variant.starts_with("FAILURE_KIND_")
+        || (!variant.is_empty() && COMPANIONS.iter().any(|companion| path.ends_with(companion)))
 }
 
 /// `const REASON_LATE: &str =`, and with `REASON` in another place.
@@ -210,6 +213,7 @@ mod tests {
             ("sign(\n    FailureKind::Task,\n    \"odd-size\",\n    \"text\",", "odd-size"),
             ("Error::X => (FailureKind::Transient, \"killed\"),", "killed"),
             ("Problem {\n    kind: \"not-let-in\".to_owned(),", "not-let-in"),
+            ("raise Failed(log, pb.FAILURE_KIND_TASK, \"no-media\")", "no-media"),
             ("FailRequest(kind=pb.WORKER,\n    reason=\"program-failed\"", "program-failed"),
         ];
         for (code, reason) in spellings {

@@ -140,7 +140,7 @@ fn streams(file: &MadeFile, expected: &[MergedStream]) -> Check {
         wrong.push(format!("{there} data streams instead of {wanted}"));
     }
     let result = if wrong.is_empty() {
-        Ok(format!("all {} streams are there", expected.len()))
+        Ok(format!("{}, all there", counted(expected.len(), "stream")))
     } else {
         Err(wrong.join(", "))
     };

@@ -3,12 +3,12 @@
 //! Pure. It knows the plan and the user's wish, but no wire and no folder.
 
 use segenc_core::ids::AttemptId;
-use segenc_core::plan::{Film, Origin, OutputStream, PlanHeader, Way};
+use segenc_core::plan::{Film, Origin, OutputStream, PlanHeader, Way, codec_of};
 use segenc_core::pool::Pool;
 use segenc_core::pool::job::Job;
 use segenc_core::pool::task::{Blob, Task, TaskKind};
 use segenc_core::source::{SourceFacts, StreamFacts, StreamKind};
-use segenc_core::spec::{CodecChoice, JobSpec, OutputOption, VideoEncode, VideoSpec};
+use segenc_core::spec::{JobSpec, OutputOption, VideoEncode, VideoSpec};
 use segenc_core::work::{
     Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, SegmentWork, StreamsWork, Work,
 };
@@ -118,17 +118,6 @@ fn placed<'a>(facts: &'a SourceFacts, header: &PlanHeader) -> Vec<Placed<'a>> {
     placed
 }
 
-/// The last choice that fits wins; a cover picture must be named by its position.
-fn choice<'a>(spec: &'a JobSpec, placed: &Placed<'_>) -> Option<&'a CodecChoice> {
-    spec.codecs.iter().rev().find(|choice| {
-        choice.kind == placed.facts.kind
-            && match choice.position {
-                Some(position) => position == placed.position,
-                None => !placed.facts.attached_picture(),
-            }
-    })
-}
-
 fn option(name: String, value: impl Into<String>) -> OutputOption {
     OutputOption { name, value: Some(value.into()) }
 }
@@ -146,8 +135,8 @@ fn other_streams(spec: &JobSpec, facts: &SourceFacts, header: &PlanHeader) -> St
     encoded.sort_by_key(|(number, _)| *number);
     let mut options = Vec::new();
     for (number, placed) in &encoded {
-        if let Some(choice) = choice(spec, placed) {
-            options.push(option(format!("c:{number}"), &choice.codec));
+        if let Some(codec) = codec_of(spec, placed.facts, placed.position) {
+            options.push(option(format!("c:{number}"), codec));
         }
     }
     let encoded: Vec<&Placed<'_>> = encoded.into_iter().map(|(_, placed)| placed).collect();
@@ -189,10 +178,11 @@ fn whole(spec: &JobSpec, facts: &SourceFacts, header: &PlanHeader) -> StreamsWor
     let all = placed(facts, header);
     let mut options = Vec::new();
     for (number, placed) in all.iter().enumerate() {
-        match (placed.stream.origin, choice(spec, placed), &spec.video) {
+        let codec = codec_of(spec, placed.facts, placed.position);
+        match (placed.stream.origin, codec, &spec.video) {
             (Origin::Copied, _, _) => options.push(option(format!("c:{number}"), "copy")),
-            (Origin::Encoded(_), Some(choice), _) => {
-                options.push(option(format!("c:{number}"), &choice.codec));
+            (Origin::Encoded(_), Some(codec), _) => {
+                options.push(option(format!("c:{number}"), codec));
             }
             (Origin::Film, _, VideoSpec::Encode(video))
             | (Origin::Encoded(_), None, VideoSpec::Encode(video)) => {

@@ -100,12 +100,8 @@ pub(crate) async fn start(
     let now = clock::now();
     let leases = Leases::adopt(&pool, now);
     let storage = Arc::new(storage);
-    let view = View {
-        pool: pool.clone(),
-        leases: leases.clone(),
-        now,
-        storage: Arc::clone(&storage),
-    };
+    let view =
+        View { pool: pool.clone(), leases: leases.clone(), now, storage: Arc::clone(&storage) };
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
     let (view, view_reader) = watch::channel(Arc::new(view));
     let (work, work_reader) = watch::channel(0);
@@ -213,8 +209,7 @@ impl Owner {
         }
         self.leases = draft.into_next().view.leases;
         let storage = Arc::clone(&self.storage);
-        let view =
-            View { pool: self.pool.clone(), leases: self.leases.clone(), now, storage };
+        let view = View { pool: self.pool.clone(), leases: self.leases.clone(), now, storage };
         self.view.send_replace(Arc::new(view));
         for (message, reply) in messages.into_iter().zip(replies) {
             let _ = message.reply.send(reply);

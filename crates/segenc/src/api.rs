@@ -169,6 +169,17 @@ impl Api {
         self.answer(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Asks for something to be made once, however often the same is asked with this key.
+    pub(crate) async fn post_once<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+        key: &str,
+    ) -> Result<T, ApiError> {
+        let request = self.request(Method::POST, path).header("idempotency-key", key);
+        self.answer(request.json(body)).await
+    }
+
     /// Tells the server to do something; what it answers does not matter.
     pub(crate) async fn tell(&self, method: Method, path: &str) -> Result<(), ApiError> {
         self.send(self.request(method, path).timeout(ANSWER_TIMEOUT)).await.map(|_| ())

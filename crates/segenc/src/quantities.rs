@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use segenc_proto::rest::ReportView;
+
 /// Bytes with a decimal unit: `30.1 MB`.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
@@ -44,6 +46,20 @@ pub(crate) fn span(time: Duration) -> String {
 /// A number with its noun: `1 segment`, `7 segments`.
 pub(crate) fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// What was made and checked: `300 frames, 7 segments`, or of what has no film the number of checks.
+pub(crate) fn made(report: &ReportView) -> String {
+    if report.frames == 0 {
+        let checks = u64::try_from(report.checks.len()).unwrap_or(u64::MAX);
+        return format!("{}, no film in it", counted(checks, "check"));
+    }
+    let frames = counted(report.frames, "frame");
+    if report.way == "segments" {
+        format!("{frames}, {}", counted(u64::from(report.segments), "segment"))
+    } else {
+        format!("{frames}, in one piece")
+    }
 }
 
 /// How large `part` is of `whole`, in per cent; nothing of nothing is nothing.

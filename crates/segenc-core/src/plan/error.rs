@@ -33,6 +33,19 @@ pub enum PlanError {
         /// What it is.
         kind: &'static str,
     },
+    /// A subtitle that is copied has a format that the output's container does not know.
+    #[error(
+        "{container} cannot hold subtitle stream {stream} of the source ({codec}) as it is: choose \
+         another container, leave it out with `-map -0:{stream}`, or convert text with `-c:s`"
+    )]
+    SubtitleRefused {
+        /// The output's muxer.
+        container: String,
+        /// The stream's index in the source.
+        stream: u32,
+        /// Its codec.
+        codec: String,
+    },
     /// No stream would be in the output.
     #[error("nothing is left to put into the output: the source has {streams}")]
     NothingLeft {

@@ -1,10 +1,11 @@
 //! Which streams the output has, in which order, and who makes each: ffmpeg's `-map`, `-c` and `-an`
 //! applied to the source's streams. Knows nothing of packets and segments.
 
+use super::codecs::{codec_of, copies};
 use super::error::kind_word;
 use super::{Origin, OutputStream, PlanError};
 use crate::source::{SourceFacts, StreamFacts, StreamKind};
-use crate::spec::{CodecChoice, JobSpec, StreamMap, StreamSelector, VideoSpec};
+use crate::spec::{JobSpec, StreamMap, StreamSelector, VideoSpec};
 
 /// Streams named in a message: enough to see what is there, few enough to be read.
 const LISTED_STREAMS: usize = 12;
@@ -39,7 +40,18 @@ pub(super) fn lay_out(spec: &JobSpec, facts: &SourceFacts) -> Result<Layout, Pla
             kind: kind_word(refused.kind),
         });
     }
-    Ok(assign(spec, &chosen))
+    let layout = assign(spec, &chosen);
+    let copied = chosen.iter().zip(&layout.streams);
+    for (stream, _) in copied.filter(|(_, output)| output.origin == Origin::Copied) {
+        if stream.kind == StreamKind::Subtitle && !copies(&spec.container, &stream.codec) {
+            return Err(PlanError::SubtitleRefused {
+                container: spec.container.clone(),
+                stream: stream.index,
+                codec: stream.codec.clone(),
+            });
+        }
+    }
+    Ok(layout)
 }
 
 /// All streams that the container can hold, in the source's order.
@@ -170,11 +182,11 @@ fn assign(spec: &JobSpec, chosen: &[&StreamFacts]) -> Layout {
 /// Whether a stream beside the first film is encoded. `position` counts the output's earlier streams
 /// of its kind.
 fn is_encoded(spec: &JobSpec, stream: &StreamFacts, position: usize) -> bool {
-    let choice = spec.codecs.iter().rev().find(|choice| fits(choice, stream, position));
-    match (choice, stream.kind) {
+    let position = u32::try_from(position).unwrap_or(u32::MAX);
+    match (codec_of(spec, stream, position), stream.kind) {
         (_, StreamKind::Attachment | StreamKind::Data) => false,
-        (Some(choice), StreamKind::Video | StreamKind::Audio | StreamKind::Subtitle) => {
-            choice.codec != "copy"
+        (Some(codec), StreamKind::Video | StreamKind::Audio | StreamKind::Subtitle) => {
+            codec != "copy"
         }
         // What is said of the film holds for every film; cover pictures stay as they are.
         (None, StreamKind::Video) => {
@@ -186,15 +198,6 @@ fn is_encoded(spec: &JobSpec, stream: &StreamFacts, position: usize) -> bool {
         }
         (None, StreamKind::Audio | StreamKind::Subtitle) => false,
     }
-}
-
-/// Whether a codec is meant for this stream; cover pictures must be named by their position.
-fn fits(choice: &CodecChoice, stream: &StreamFacts, position: usize) -> bool {
-    choice.kind == stream.kind
-        && match choice.position {
-            Some(wanted) => wanted as usize == position,
-            None => !stream.attached_picture(),
-        }
 }
 
 /// A map as ffmpeg spells it.

@@ -3,6 +3,7 @@
 //! The plan is append-only: [`PlanHeader`] is fixed when the facts are known, then segments follow while
 //! the packets of the source are still being read, so that the first of them can be encoded at once.
 
+mod codecs;
 mod cutter;
 mod error;
 mod frames;
@@ -10,13 +11,14 @@ mod keyframes;
 mod layout;
 pub mod planner;
 mod seek;
-mod threads;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod way;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::codecs::codec_of;
 pub use self::error::{PlanError, Unsplittable};
 pub use self::planner::Planner;
 use crate::source::Rational;

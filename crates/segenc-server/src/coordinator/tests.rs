@@ -26,7 +26,10 @@ async fn a_failed_commit_changes_nothing() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let store = Store::open(&folder.path().join("events.sqlite")).await.expect("opened");
     let stop = CancellationToken::new();
-    let (coordinator, task) = start(store.clone(), crate::storage::Storage::default(), stop.clone()).await.expect("started");
+    let (coordinator, task) =
+        start(store.clone(), crate::storage::Storage::default(), stop.clone())
+            .await
+            .expect("started");
     let Ok(Answer::Worker(worker)) = coordinator.command(registration()).await else {
         panic!("no worker was registered");
     };

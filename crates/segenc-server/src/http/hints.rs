@@ -31,9 +31,7 @@ pub(super) fn hint(reason: &str) -> Option<&'static str> {
             "choose another container (mkv holds nearly everything), or encode or drop that stream"
         }
         "plan-impossible" => "look at the source's streams and correct the -map options",
-        "encoder-refused" => {
-            "correct the encoder's options; the log says what it did not like"
-        }
+        "encoder-refused" => "correct the encoder's options; the log says what it did not like",
         "output-not-verified" => "retry the job; if it fails again, please report it with the log",
         _ => return None,
     })

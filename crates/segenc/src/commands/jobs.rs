@@ -12,7 +12,7 @@ use crate::follow;
 use crate::halt::{Exit, Halt};
 use crate::interrupt::Interrupts;
 use crate::progress::Progress;
-use crate::quantities::{bytes, clock, counted, percent};
+use crate::quantities::{bytes, clock, made, percent};
 use crate::{places, table, terminal};
 
 /// Runs the command.
@@ -151,13 +151,9 @@ impl Asked<'_> {
             terminal::result(&format!("not verified: the job is {}", report.job.state));
             return Ok(());
         }
-        let mut made = vec![counted(report.frames, "frame")];
-        if report.way == "segments" {
-            made.push(counted(u64::from(report.segments), "segment"));
-        }
         terminal::result(&format!(
             "verified: {}, {} of processor time",
-            made.join(", "),
+            made(&report),
             clock(report.cpu_millis)
         ));
         let rows: Vec<[String; 3]> = report

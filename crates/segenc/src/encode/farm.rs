@@ -6,7 +6,7 @@ use segenc_proto::rest::{JobView, SourceSpec};
 
 use super::{Wish, ending, heading};
 use crate::api::{Api, ApiError};
-use crate::follow;
+use crate::follow::{self, Absence};
 use crate::halt::{Exit, Halt};
 use crate::inspection::Inspection;
 use crate::interrupt::Interrupts;
@@ -16,6 +16,9 @@ use crate::quantities::{bytes, percent};
 use crate::terminal;
 use crate::upload::Upload;
 
+/// So often the job is asked for while the server is away, which is about a minute.
+const POSTS_MAX: usize = 16;
+
 /// Runs the job to its end, or leaves it to the farm.
 pub(crate) async fn run(wish: &Wish, interrupts: &Interrupts) -> anyhow::Result<()> {
     let api = places::api(&wish.flags.connection)?;
@@ -23,8 +26,9 @@ pub(crate) async fn run(wish: &Wish, interrupts: &Interrupts) -> anyhow::Result<
     let _: segenc_proto::rest::ServerView = api.get("/api/server").await?;
     tell_of_source(wish).await?;
     let job = tokio::select! {
-        job = create(wish, &api) => job?,
-        () = interrupts.at_least(1) => {
+        job = create(wish, &api, interrupts) => job?,
+        // Whoever insists does not wait until the server is tidy.
+        () = interrupts.at_least(2) => {
             return Err(Halt::new(Exit::Interrupted, "stopped before a job was made").into());
         }
     };
@@ -51,22 +55,52 @@ async fn tell_of_source(wish: &Wish) -> anyhow::Result<()> {
     }
 }
 
-async fn create(wish: &Wish, api: &Api) -> anyhow::Result<JobView> {
+async fn create(wish: &Wish, api: &Api, interrupts: &Interrupts) -> anyhow::Result<JobView> {
     if let Some(source) = wish.by_path() {
-        match api.post("/api/jobs", &wish.body(source)).await {
+        match post(wish, api, source).await {
             Ok(job) => return Ok(job),
             Err(error) if wants_upload(&error) => {}
             Err(error) => return Err(error.into()),
         }
     }
     let upload = Upload::create(api, &wish.source, wish.mark.size).await?;
-    if let Err(error) = send(wish, api, &upload).await {
-        // The server sweeps what nobody finishes; taking it back is only tidy.
-        let _ = upload.discard(api).await;
-        return Err(error);
-    }
+    let sent = tokio::select! {
+        sent = send(wish, api, &upload) => sent,
+        () = interrupts.at_least(1) => {
+            let halt = Halt::new(Exit::Interrupted, "stopped before the film was sent; no job was made");
+            Err(halt.hint("the same command begins anew").into())
+        }
+    };
     let source = SourceSpec { path: None, upload: Some(upload.id().to_owned()), fingerprint: None };
-    Ok(api.post("/api/jobs", &wish.body(source)).await?)
+    let made = match sent {
+        Ok(()) => post(wish, api, source).await.map_err(anyhow::Error::from),
+        Err(error) => Err(error),
+    };
+    if made.is_err() {
+        // The server sweeps what nobody uses; taking it back is only tidy.
+        let _ = upload.discard(api).await;
+    }
+    made
+}
+
+/// Asks for the job, again if the answer is lost: the key makes it one job all the same.
+async fn post(wish: &Wish, api: &Api, source: SourceSpec) -> Result<JobView, ApiError> {
+    let body = wish.body(source);
+    let key = wish.key();
+    let mut absence = Absence::none("nothing was begun");
+    for _ in 1..POSTS_MAX {
+        match api.post_once("/api/jobs", &body, &key).await {
+            Err(error) if error.may_pass() => {
+                absence.note(&error);
+                absence.pause().await;
+            }
+            answer => {
+                absence.over();
+                return answer;
+            }
+        }
+    }
+    api.post_once("/api/jobs", &body, &key).await
 }
 
 fn wants_upload(error: &ApiError) -> bool {
@@ -114,5 +148,5 @@ async fn work(wish: &Wish, api: &Api, id: u64) -> anyhow::Result<()> {
             ))
         });
     }
-    Err(ending::not_completed(&job, &format!("`segenc jobs logs {id}` tells more")).into())
+    Err(ending::not_completed(&job, Some(&format!("`segenc jobs logs {id}` tells more"))).into())
 }

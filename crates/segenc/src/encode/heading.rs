@@ -2,7 +2,7 @@
 //!
 //! Only words: what is in the source was looked up before.
 
-use segenc_core::plan::{Planner, Way};
+use segenc_core::plan::{PlanHeader, Planner, Way, codec_of};
 use segenc_core::source::{SourceFacts, StreamFacts, StreamKind};
 use segenc_core::spec::VideoSpec;
 
@@ -46,7 +46,24 @@ pub(crate) fn tell(wish: &Wish, facts: &SourceFacts) -> Result<(), Halt> {
     };
     let name = name_of(wish.output.path());
     terminal::say(&format!("output   {name}: {}, {encoder}, {way}", wish.spec.container));
+    if let Some(note) = converted_subtitles(wish, facts, planner.header()) {
+        terminal::say(&note);
+    }
     Ok(())
+}
+
+/// Subtitles that nobody asked to convert, but that the container does not hold as they are.
+fn converted_subtitles(wish: &Wish, facts: &SourceFacts, header: &PlanHeader) -> Option<String> {
+    let spec = &wish.spec;
+    let unasked = spec.codecs.iter().all(|choice| choice.kind != StreamKind::Subtitle);
+    let subtitles = header.layout.iter().filter_map(|output| {
+        facts.streams.iter().find(|stream| stream.index == output.source_stream)
+    });
+    let converted = subtitles
+        .filter(|stream| unasked && stream.kind == StreamKind::Subtitle)
+        .find_map(|stream| Some((&stream.codec, codec_of(spec, stream, 0)?)))?;
+    let (from, to) = converted;
+    Some(format!("note     {} holds no {from}: such subtitles become {to}", spec.container))
 }
 
 /// A source in one line: `mkv, 1:30:00, 4.2 GB, h264 1920x1080, 2 audio, 3 subtitle`.

@@ -25,6 +25,12 @@ const AGAIN: &str = "the same command tries again; finished segments are kept";
 
 /// Runs the job to its end.
 pub(crate) async fn run(wish: &Wish, interrupts: &Interrupts) -> anyhow::Result<()> {
+    if wish.by_path().is_none() {
+        return Err(Halt::usage(format!("the name of {} is no valid text", wish.source.display()))
+            .reason("source-name")
+            .hint("rename the file")
+            .into());
+    }
     let inspection = Inspection::prepare().await?;
     let (state, found) = State::open(wish)?;
     if let Found::Other(reason) = found
@@ -36,20 +42,29 @@ pub(crate) async fn run(wish: &Wish, interrupts: &Interrupts) -> anyhow::Result<
     let (facts, server) = tokio::join!(inspection.facts(&wish.source), start_server(wish, &state));
     let server = server?;
     let told = facts.and_then(|facts| Ok(heading::tell(wish, &facts)?));
-    let nothing_begun = told.is_err() && found != Found::SameWish;
     let outcome = match told {
         Ok(()) => with_server(wish, &state, &server, interrupts).await,
-        Err(error) => Err(error),
+        Err(error) if found == Found::SameWish => Err(error),
+        Err(error) => Ok(End::Nothing(error)),
     };
     server.stop().await;
-    if outcome.is_err() && !nothing_begun {
-        return outcome;
-    }
+    let end = outcome?;
     // Leftovers cost room, not correctness: the next run of this command deletes them.
     if let Err(error) = state.delete() {
         tracing::warn!(%error, "deleting the finished job's folder failed");
     }
-    outcome
+    match end {
+        End::Done => Ok(()),
+        End::Nothing(error) => Err(error),
+    }
+}
+
+/// An end after which nothing of the job is needed any more.
+enum End {
+    /// The output is in its place.
+    Done,
+    /// The job failed before anything was made that could be gone on with.
+    Nothing(anyhow::Error),
 }
 
 async fn start_server(wish: &Wish, state: &State) -> anyhow::Result<RunningServer> {
@@ -69,7 +84,7 @@ async fn with_server(
     state: &State,
     server: &RunningServer,
     interrupts: &Interrupts,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<End> {
     let api = Api::new(server.server_address(), Some(server.admin_token()))?;
     let mut worker = RunningWorker::start(WorkerPlace {
         join: server.join_string(),
@@ -106,16 +121,19 @@ async fn with_server(
     })
 }
 
-async fn work(wish: &Wish, api: &Api) -> anyhow::Result<()> {
+async fn work(wish: &Wish, api: &Api) -> anyhow::Result<End> {
     let job = find_or_create(wish, api).await?;
     let mut progress = Progress::new(wish.voice);
     let followed = follow::until_final(api, job.id, |job| progress.show(job)).await;
     progress.end();
     let job = followed?;
     if job.state == "completed" {
-        return ending::deliver(wish, api, &job).await;
+        return ending::deliver(wish, api, &job).await.map(|()| End::Done);
     }
-    Err(ending::not_completed(&job, AGAIN).into())
+    if job.progress.segments_done == 0 {
+        return Ok(End::Nothing(ending::not_completed(&job, None).into()));
+    }
+    Err(ending::not_completed(&job, Some(AGAIN)).into())
 }
 
 /// The job of an earlier run, woken up, or a new one. The folder holds no other jobs.

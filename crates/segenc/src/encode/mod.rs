@@ -10,13 +10,14 @@ mod state;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use segenc_core::spec::JobSpec;
 use segenc_proto::rest::{CreateJob, OutputSpec, SourceSpec};
+use sha2::{Digest, Sha256};
 
 use crate::arguments::{Encode, Voice};
-use crate::fingerprint::SourceMark;
+use crate::fingerprint::{SourceMark, hex};
 use crate::halt::Halt;
 use crate::output_file::{OutputFile, Replace};
 use crate::wiring::own_spec;
@@ -67,6 +68,17 @@ impl Wish {
         }
     }
 
+    /// A name of this one command's wish: the same in every try, another for every command.
+    fn key(&self) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut digest = Sha256::new();
+        digest.update(now.as_nanos().to_le_bytes());
+        digest.update(std::process::id().to_le_bytes());
+        digest.update(self.mark.head_and_tail.as_bytes());
+        digest.update(self.output.path().as_os_str().as_encoded_bytes());
+        hex(&digest.finalize()[..16])
+    }
+
     /// The source as a server that may see it is asked for it.
     fn by_path(&self) -> Option<SourceSpec> {
         Some(SourceSpec {
@@ -95,7 +107,8 @@ pub(crate) fn look_at_source(given: &Path) -> Result<(PathBuf, SourceMark), Halt
             .hint("name a video file"));
     }
     if metadata.len() == 0 {
-        return Err(Halt::failed(format!("INPUT {shown} is empty")).reason("source-empty")
+        return Err(Halt::failed(format!("INPUT {shown} is empty"))
+            .reason("source-empty")
             .hint("name a video file"));
     }
     let unreadable = |error: std::io::Error| {

@@ -24,6 +24,23 @@ pub(crate) struct State {
     folder: PathBuf,
     /// Held open: the lock ends with it.
     _lock: File,
+    /// Nobody else makes the same output meanwhile, from whatever source.
+    _output: OutputLock,
+}
+
+/// The right to make an output. Its folder goes with it.
+#[derive(Debug)]
+struct OutputLock {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Drop for OutputLock {
+    fn drop(&mut self) {
+        // Best effort, under the lock: what stays behind is an empty file that the next run takes over.
+        let _ = fs::remove_file(self.folder.join("lock"));
+        let _ = fs::remove_dir(&self.folder);
+    }
 }
 
 /// What an earlier run has left.
@@ -51,10 +68,16 @@ impl State {
     /// Opens the folder for this wish. What is there of another wish (the source or the options have
     /// changed) is deleted.
     pub(crate) fn open(wish: &Wish) -> anyhow::Result<(Self, Found)> {
-        let folder =
-            places::data_folder()?.join("encode").join(key(&wish.source, wish.output.path()));
-        let lock = lock(&folder)?;
-        let state = Self { folder, _lock: lock };
+        let all = places::data_folder()?.join("encode");
+        let (source, output) = (wish.source.as_path(), wish.output.path());
+        let folder = all.join(key(&[source, output]));
+        let outputs = all.join(format!("output.{}", key(&[output])));
+        let busy =
+            format!("a job that makes {} is already running on this machine", output.display());
+        // The output first: who is refused has not made a folder for the job yet.
+        let output = OutputLock { _lock: lock(&outputs, &busy)?, folder: outputs };
+        let held = lock(&folder, &busy)?;
+        let state = Self { folder, _lock: held, _output: output };
         let wanted = Record::of(wish);
         let found = match state.recorded() {
             Some(record) if record == wanted => return Ok((state, Found::SameWish)),
@@ -141,15 +164,16 @@ impl Record {
     }
 }
 
-fn key(source: &Path, output: &Path) -> String {
+fn key(paths: &[&Path]) -> String {
     let mut digest = Sha256::new();
-    digest.update(source.as_os_str().as_encoded_bytes());
-    digest.update([0]);
-    digest.update(output.as_os_str().as_encoded_bytes());
+    for path in paths {
+        digest.update(path.as_os_str().as_encoded_bytes());
+        digest.update([0]);
+    }
     hex(&digest.finalize()[..8])
 }
 
-fn lock(folder: &Path) -> anyhow::Result<File> {
+fn lock(folder: &Path, held: &str) -> anyhow::Result<File> {
     let path = folder.join("lock");
     for _ in 0..OPEN_TRIES_MAX {
         fs::create_dir_all(folder).map_err(|error| {
@@ -169,7 +193,7 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
             Ok(()) if path.exists() => return Ok(file),
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(Halt::failed("the same job is already running on this machine")
+                return Err(Halt::failed(held)
                     .reason("already-running")
                     .hint("wait for it, or end the other command first")
                     .into());
@@ -190,15 +214,15 @@ mod tests {
     fn one_folder_is_used_by_one_run_at_a_time() {
         let place = tempfile::tempdir().expect("the test may write");
         let folder = place.path().join("job");
-        let held = lock(&folder).expect("nobody holds it");
-        assert!(lock(&folder).expect_err("it is held").to_string().contains("already running"));
+        let held = lock(&folder, "busy").expect("nobody holds it");
+        assert_eq!(lock(&folder, "busy").expect_err("it is held").to_string(), "busy");
         drop(held);
-        lock(&folder).expect("nobody holds it any more");
+        lock(&folder, "busy").expect("nobody holds it any more");
     }
 
     #[test]
     fn source_and_output_are_not_confused() {
-        let key = |source: &str, output: &str| key(Path::new(source), Path::new(output));
+        let key = |source: &str, output: &str| key(&[Path::new(source), Path::new(output)]);
         assert_ne!(key("/a", "/b"), key("/b", "/a"));
         assert_ne!(key("/a/b", "/c"), key("/a", "/b/c"));
     }

@@ -1,7 +1,7 @@
 //! What is decided before the first packet: streams, way and length.
 
 use super::{facts, film_stream, stream, wish};
-use crate::plan::{Origin, OutputStream, PlanHeader, Planner, Way};
+use crate::plan::{Origin, OutputStream, PlanError, PlanHeader, Planner, Way};
 use crate::source::{Rational, SourceFacts, StreamFacts, StreamKind};
 use crate::spec::{CodecChoice, JobSpec, SplitPolicy, StreamMap, StreamSelector, VideoSpec};
 
@@ -256,4 +256,21 @@ fn the_header_names_the_smallest_rate_unless_it_is_absurd() {
 fn the_outputs_clock_starts_where_the_source_starts() {
     let source = SourceFacts { start_micros: 7_000_000, ..source() };
     assert_eq!(header(&wish(None), &source).film.map(|film| film.shift), Some(7));
+}
+
+#[test]
+fn text_subtitles_become_what_the_container_holds_and_pictures_are_refused() {
+    let laid_out = |container: &str, codec: &str, codecs: &[CodecChoice]| {
+        let source = facts(vec![film_stream(0), stream(1, StreamKind::Subtitle, codec)]);
+        let codecs = codecs.to_vec();
+        let spec = JobSpec { container: container.to_owned(), codecs, ..wish(None) };
+        Planner::new(&spec, &source).map(|planner| planner.header().layout[1].origin)
+    };
+    let copy = [choice(StreamKind::Subtitle, None, "copy")];
+    assert_eq!(laid_out("matroska", "subrip", &[]), Ok(Origin::Copied));
+    assert_eq!(laid_out("mp4", "subrip", &[]), Ok(Origin::Encoded(0)));
+    assert_eq!(laid_out("matroska", "mov_text", &[]), Ok(Origin::Encoded(0)));
+    for (codec, codecs) in [("subrip", &copy[..]), ("hdmv_pgs_subtitle", &[])] {
+        assert!(matches!(laid_out("mp4", codec, codecs), Err(PlanError::SubtitleRefused { .. })));
+    }
 }

@@ -135,11 +135,13 @@ pub(super) fn find(
     if let Some((_, meant)) = FORMATS.iter().find(|(format, _)| *format == name) {
         return Err(error.hint(format!("name an encoder, such as {meant}")));
     }
-    Err(error.near(
-        name,
-        all().filter(|encoder| encoder.kind == kind).map(|encoder| encoder.name),
-        "",
-    ))
+    let known = || all().filter(|encoder| encoder.kind == kind).map(|encoder| encoder.name);
+    let error = error.near(name, known(), "");
+    if error.hint.is_some() {
+        return Err(error);
+    }
+    let names: Vec<&str> = known().collect();
+    Err(error.hint(format!("choose one of {}", names.join(", "))))
 }
 
 /// The encoders that have a private option of this name.

@@ -19,9 +19,11 @@ pub(crate) struct SourceFile {
 }
 
 impl SourceFile {
-    /// The lines before the first test module.
+    /// The lines before the test module that is written out in this file.
     pub(crate) fn lines_without_tests(&self) -> impl Iterator<Item = &str> {
-        self.text.lines().take_while(|line| line.trim() != "#[cfg(test)]")
+        let inline = ["#[cfg(test)]\nmod tests {", "#[cfg(test)]\npub(crate) mod tests {"];
+        let end = inline.iter().filter_map(|mark| self.text.find(mark)).min();
+        self.text[..end.unwrap_or(self.text.len())].lines()
     }
 
     /// Whether it is part of tests, benches or these tasks, where some rules do not hold.

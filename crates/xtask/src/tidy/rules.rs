@@ -201,8 +201,10 @@ mod tests {
     fn long_files_are_found_but_tests_do_not_count() {
         let long = format!("//! A.\n{}", "x\n".repeat(MAX_LINES));
         assert_eq!(is_not_too_long(&file("a.rs", &long)).len(), 1);
-        let tested = format!("//! A.\n#[cfg(test)]\n{}", "x\n".repeat(MAX_LINES));
+        let tested = format!("//! A.\n#[cfg(test)]\nmod tests {{\n{}}}", "x\n".repeat(MAX_LINES));
         assert!(is_not_too_long(&file("a.rs", &tested)).is_empty());
+        let elsewhere = format!("//! A.\n#[cfg(test)]\nmod tests;\n{}", "x\n".repeat(MAX_LINES));
+        assert_eq!(is_not_too_long(&file("a.rs", &elsewhere)).len(), 1);
     }
 
     #[test]

@@ -91,6 +91,15 @@ const TRIALS_AT_ONCE: usize = 2;
 /// Tries the encoders that ffmpeg lists and that we support; answers those that work, sorted. An encoder
 /// for hardware that is not there is listed all the same, which is why each encodes something.
 pub async fn usable_encoders(tools: &Tools) -> Vec<String> {
+    usable_where(tools, |_| true).await
+}
+
+/// The same for these encoders alone, which is sooner known.
+pub async fn usable_encoders_among(tools: &Tools, names: &[String]) -> Vec<String> {
+    usable_where(tools, |name| names.iter().any(|wanted| wanted == name)).await
+}
+
+async fn usable_where(tools: &Tools, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let listed =
         runner::capture(&tools.ffmpeg, &Invocation::list_encoders(), &env::temp_dir()).await;
     let listed = match listed {
@@ -103,7 +112,7 @@ pub async fn usable_encoders(tools: &Tools) -> Vec<String> {
     let listed = parse_list(&listed);
     let video = VIDEO.iter().map(|name| (*name, Invocation::try_video_encoder(name)));
     let audio = AUDIO.iter().map(|name| (*name, Invocation::try_audio_encoder(name)));
-    let mut waiting = video.chain(audio).filter(|(name, _)| listed.contains(*name));
+    let mut waiting = video.chain(audio).filter(|(name, _)| wanted(name) && listed.contains(*name));
     let mut trials = JoinSet::new();
     let mut usable = BTreeSet::new();
     loop {
@@ -159,5 +168,7 @@ mod tests {
             "nobody builds that into ffmpeg here"
         );
         assert!(usable.is_sorted());
+        let asked = ["ffv1".to_owned(), "h264_amf".to_owned()];
+        assert_eq!(usable_encoders_among(&tools, &asked).await, ["ffv1"]);
     }
 }

@@ -197,6 +197,32 @@ pub(crate) fn failure(what: &str, exit: Exit, log_tail: String, reading: Reading
     Failure { kind, reason: reason.to_owned(), message, log_tail }
 }
 
+/// What decoders say of damaged pictures. What they make of them depends on how many threads decode, and on
+/// where decoding began.
+const DAMAGED: &[&str] = &[
+    "error while decoding",
+    "Error while decoding",
+    "Error submitting packet to decoder",
+    "corrupt",
+    "concealing",
+    "damaged",
+];
+
+/// The first line of a log that tells of a damaged picture.
+pub(crate) fn damage(log: &str) -> Option<&str> {
+    log.lines().find(|line| DAMAGED.iter().any(|text| line.contains(text)))
+}
+
+/// The log without what decoders of these names say, by ffmpeg's mark `[name @ address]`.
+pub(crate) fn without_decoders(log: &str, names: &[String]) -> String {
+    let said_by_one = |line: &str| {
+        let mark = line.strip_prefix('[').and_then(|rest| rest.split_once(" @ "));
+        // A decoder may be called after its codec with something behind it, such as `mp3float`.
+        mark.is_some_and(|(decoder, _)| names.iter().any(|name| decoder.starts_with(name)))
+    };
+    log.lines().filter(|line| !said_by_one(line)).collect::<Vec<_>>().join("\n")
+}
+
 /// The last lines that say something, as one.
 pub(crate) fn last_lines(log: &str) -> String {
     let mut lines: Vec<&str> = log
@@ -297,5 +323,21 @@ mod tests {
             failure.message,
             "encoding: the program exited with code 1 (ffmpeg said: two; three)"
         );
+    }
+
+    #[test]
+    fn damage_is_told_from_what_is_usual_after_a_seek() {
+        let usual =
+            "[h264 @ 0x1] mmco: unref short failure\n[hevc @ 0x1] Could not find ref with POC 12";
+        assert_eq!(damage(usual), None);
+        let line = "[h264 @ 0x1] error while decoding MB 18 6, bytestream 12";
+        assert_eq!(damage(&format!("{usual}\n{line}")), Some(line));
+    }
+
+    #[test]
+    fn complaints_of_other_decoders_are_left_out() {
+        let log = "[mp3float @ 0x1] Header missing\n[ffv1 @ 0x2] read_quant_table error\nno mark";
+        let left = without_decoders(log, &["mp3".to_owned()]);
+        assert_eq!(left, "[ffv1 @ 0x2] read_quant_table error\nno mark");
     }
 }

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use segenc_core::failure::FailureKind;
 use segenc_core::plan::Origin;
 use segenc_core::pool::task::Observed;
+use segenc_core::source::StreamKind;
 use segenc_core::work::{Join, MergeFrom, MergeWork};
 
 use crate::attempt::{Attempt, Made, MediaInput, WorkError};
 use crate::calls::Call;
 use crate::ffmpeg_log::Reading;
-use crate::invocation::{self, Holder, Invocation, Joined, PartFacts};
-use crate::observe::{self, MadeFile, MadeStream};
+use crate::invocation::{self, Holder, Invocation, Joined, PartFacts, RoundedSound};
+use crate::observe::{self, MadeFile, MadeStream, Picture};
 use crate::verify;
 
 const WHAT: &str = "merging";
@@ -67,10 +68,7 @@ async fn mux(
     })?;
     write(attempt, invocation::SEGMENTS_NAME, &list).await?;
 
-    let film = match segments.first() {
-        Some(segment) => observe::look(attempt, None, segment).await?.streams.into_iter().next(),
-        None => None,
-    };
+    let film = film_of(attempt, &segments).await?;
     let rate_file = rate_file(attempt, join, film.as_ref()).await?;
     let list = rate_file.map_or_else(|| list.clone(), |name| invocation::list_after(&name, &list));
     write(attempt, invocation::JOINED_NAME, &list).await?;
@@ -80,6 +78,38 @@ async fn mux(
     let invocation = joined.invocation();
     let call = Call { attempt, invocation: &invocation, reading: Reading::Made, what: WHAT };
     Ok(call.run().await?.cpu_millis)
+}
+
+/// Formats whose parameter sets, which are compared as soon as a segment is there, tell the size of pictures.
+const TELL_THEIR_SIZE: [&str; 3] = ["h264", "hevc", "av1"];
+
+/// The film as its first segment has it. A source may change its size in the middle; made in one go, all
+/// pictures then get the size of the first.
+async fn film_of(
+    attempt: &Attempt<'_>,
+    segments: &[&MediaInput],
+) -> Result<Option<MadeStream>, WorkError> {
+    let mut film: Option<MadeStream> = None;
+    for (number, segment) in segments.iter().enumerate() {
+        let seen = observe::look(attempt, None, segment).await?.streams.into_iter().next();
+        match (&film, seen) {
+            (Some(film), Some(seen)) if film.shape() != seen.shape() => {
+                let (first, this) = (film.shape(), seen.shape());
+                return Err(WorkError::failed(
+                    FailureKind::Mismatch,
+                    "size-changes",
+                    format!("the pictures change from {first} to {this} at segment {number}"),
+                ));
+            }
+            (Some(_), _) => {}
+            (None, seen) => film = seen,
+        }
+        let told = film.as_ref().is_none_or(|f| TELL_THEIR_SIZE.contains(&f.codec_name.as_str()));
+        if told {
+            break;
+        }
+    }
+    Ok(film)
 }
 
 async fn write(attempt: &Attempt<'_>, name: &str, text: &str) -> Result<(), WorkError> {
@@ -151,9 +181,62 @@ async fn part_facts(
         }
     }
     let original = observe::look(attempt, Some(&work.demuxer), source).await?.streams;
+    facts.rounded_sound = rounded_sound(work, &original);
+    let stream = join.film.stream;
     let original = original.iter().find(|stream| stream.index == join.film.stream);
-    facts.colours = colours(film, original);
+    if let (Some(film), Some(original)) = (film, original) {
+        nothing_lost(&work.container, film, original)?;
+    }
+    let first = observe::first_picture(attempt, &work.demuxer, source, stream).await?;
+    let shown = first.as_ref().or(original.map(|original| &original.picture));
+    facts.colours = colours(film.map(|film| &film.picture), shown);
     Ok(facts)
+}
+
+/// What streams say of themselves beside their packets and what their encoders keep of it, but some
+/// containers of segments cannot.
+const SIDE_DATA: [&str; 5] = [
+    "Mastering display metadata",
+    "Content light level metadata",
+    "Stereo 3D",
+    "Spherical Mapping",
+    "DOVI configuration record",
+];
+
+/// Whether everything that the source says of the film has come through the container of the segments.
+fn nothing_lost(
+    container: &str,
+    film: &MadeStream,
+    original: &MadeStream,
+) -> Result<(), WorkError> {
+    // MP4 takes the others only if it is not strict; then the segments need not have them.
+    let kept = if matches!(container, "matroska" | "webm") { SIDE_DATA.len() } else { 2 };
+    let lost = SIDE_DATA[..kept].iter().find(|name| original.tells(name) && !film.tells(name));
+    match lost {
+        None => Ok(()),
+        Some(name) => Err(WorkError::failed(
+            FailureKind::Mismatch,
+            "side-data-lost",
+            format!("segments in {} cannot carry the film's {name}", film.codec_name),
+        )),
+    }
+}
+
+/// Copied sound that MP4 would time more finely than its source does.
+fn rounded_sound(work: &MergeWork, source: &[MadeStream]) -> BTreeMap<usize, RoundedSound> {
+    if !matches!(work.container.as_str(), "mp4" | "mov" | "ipod") {
+        return BTreeMap::new();
+    }
+    let copied = work.streams.iter().enumerate().filter(|(_, merged)| {
+        merged.kind == StreamKind::Audio && merged.stream.origin == Origin::Copied
+    });
+    let rounded = copied.filter_map(|(position, merged)| {
+        let stream = source.iter().find(|stream| stream.index == merged.stream.source_stream)?;
+        let (timebase, samples) = (stream.timebase()?, stream.sample_rate()?);
+        let coarse = timebase.num() == 1 && timebase.den() < samples;
+        coarse.then_some((position, RoundedSound { ticks: timebase.den(), samples }))
+    });
+    rounded.collect()
 }
 
 /// What the times of sound lose on their way through the output's container, in ticks, by stream. Matroska's
@@ -189,30 +272,49 @@ async fn lost_ticks(
     Ok(lost)
 }
 
-/// The colours of the film as options: as its stream tells them, otherwise as the source does. Not every
-/// format carries them, and the containers of segments do not carry all.
-fn colours(film: Option<&MadeStream>, original: Option<&MadeStream>) -> Vec<(String, String)> {
-    type Field = fn(&MadeStream) -> Option<&String>;
+/// The colours of the film as options: as its stream tells them, otherwise as the source's pictures do. Not
+/// every format carries them, and the containers of segments do not carry all.
+fn colours(film: Option<&Picture>, source: Option<&Picture>) -> Vec<(String, String)> {
+    type Field = fn(&Picture) -> Option<&String>;
     let all: [(&str, Field); 5] = [
-        ("color_range", |stream| stream.color_range.as_ref()),
-        ("colorspace", |stream| stream.color_space.as_ref()),
-        ("color_trc", |stream| stream.color_transfer.as_ref()),
-        ("color_primaries", |stream| stream.color_primaries.as_ref()),
-        ("chroma_sample_location", |stream| stream.chroma_location.as_ref()),
+        ("color_range", |picture| picture.color_range.as_ref()),
+        ("colorspace", |picture| picture.color_space.as_ref()),
+        ("color_trc", |picture| picture.color_transfer.as_ref()),
+        ("color_primaries", |picture| picture.color_primaries.as_ref()),
+        ("chroma_sample_location", |picture| picture.chroma_location.as_ref()),
     ];
+    let full_format = |picture: Option<&Picture>| {
+        picture.and_then(|picture| picture.pix_fmt.as_ref()).is_some_and(|f| f.starts_with("yuvj"))
+    };
     let mut options = Vec::new();
     for (name, field) in all {
         let known = |value: &&String| {
             !matches!(value.as_str(), "" | "unknown" | "unspecified" | "reserved")
         };
-        let told = |stream: Option<&'_ MadeStream>| stream.and_then(field).filter(known).cloned();
-        if let Some(value) = told(film).or_else(|| told(original)) {
-            // ffprobe and the option call this one differently.
-            let value = if value == "gbr" { "rgb".to_owned() } else { value };
-            options.push((name.to_owned(), value));
+        let told = |picture: Option<&'_ Picture>| picture.and_then(field).filter(known).cloned();
+        let value = match told(film) {
+            // A format that means the full range became one that does not: the pictures were converted.
+            None if name == "color_range" && full_format(source) && !full_format(film) => {
+                Some("tv".to_owned())
+            }
+            None => told(source),
+            value => value,
+        };
+        if let Some(value) = value {
+            options.push((name.to_owned(), option_value(name, &value).to_owned()));
         }
     }
     options
+}
+
+/// What the option calls a value that ffprobe calls otherwise.
+fn option_value<'a>(option: &str, value: &'a str) -> &'a str {
+    match (option, value) {
+        ("colorspace", "gbr") => "rgb",
+        ("color_trc", "bt470m") => "gamma22",
+        ("color_trc", "bt470bg") => "gamma28",
+        _ => value,
+    }
 }
 
 fn input(inputs: &BTreeMap<u32, MediaInput>, number: u32) -> Result<&MediaInput, WorkError> {

@@ -23,7 +23,7 @@ mod transcode;
 mod verify;
 
 pub use attempt::{Attempt, Made, MediaInput, Progress, WorkError};
-pub use encoders::usable_encoders;
+pub use encoders::{usable_encoders, usable_encoders_among};
 pub use join::merge;
 pub use packets::{PacketReader, packets};
 pub use probe::probe;

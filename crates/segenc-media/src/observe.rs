@@ -56,18 +56,52 @@ pub(crate) struct MadeStream {
     #[serde(default)]
     pub(crate) time_base: String,
     extradata_hash: Option<String>,
-    pub(crate) color_range: Option<String>,
-    pub(crate) color_space: Option<String>,
-    pub(crate) color_transfer: Option<String>,
-    pub(crate) color_primaries: Option<String>,
-    pub(crate) chroma_location: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    sample_rate: Option<String>,
+    #[serde(flatten)]
+    pub(crate) picture: Picture,
+    #[serde(default)]
+    side_data_list: Vec<SideData>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
     #[serde(default)]
     disposition: BTreeMap<String, u8>,
 }
 
+/// How pixels are meant, by ffprobe's names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct Picture {
+    pub(crate) pix_fmt: Option<String>,
+    pub(crate) color_range: Option<String>,
+    pub(crate) color_space: Option<String>,
+    pub(crate) color_transfer: Option<String>,
+    pub(crate) color_primaries: Option<String>,
+    pub(crate) chroma_location: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct SideData {
+    side_data_type: Option<String>,
+}
+
 impl MadeStream {
+    /// Samples in a second.
+    pub(crate) fn sample_rate(&self) -> Option<u32> {
+        self.sample_rate.as_deref()?.parse().ok()
+    }
+
+    /// Whether the stream's header says something of this type.
+    pub(crate) fn tells(&self, side_data: &str) -> bool {
+        self.side_data_list.iter().any(|one| one.side_data_type.as_deref() == Some(side_data))
+    }
+
+    /// The size and format of the pictures, for people.
+    pub(crate) fn shape(&self) -> String {
+        let format = self.picture.pix_fmt.as_deref().unwrap_or("unknown");
+        format!("{}x{} {format}", self.width.unwrap_or(0), self.height.unwrap_or(0))
+    }
+
     /// SHA-256 of the extradata in lower-case hex, where there is some.
     pub(crate) fn extradata_sha256(&self) -> Option<String> {
         let (_, digest) = self.extradata_hash.as_deref()?.split_once(':')?;
@@ -109,6 +143,33 @@ pub(crate) async fn look(
         let message = format!("looking at the result: ffprobe's answer is not understood: {error}");
         WorkError::failed(FailureKind::Mismatch, "part-unreadable", message)
     })
+}
+
+#[derive(Debug, Deserialize)]
+struct Pictures {
+    #[serde(default)]
+    frames: Vec<Picture>,
+}
+
+/// The first picture of a stream of the source, which is where encoders take colours from. `None` if it
+/// cannot be decoded.
+pub(crate) async fn first_picture(
+    attempt: &Attempt<'_>,
+    demuxer: &str,
+    source: &MediaInput,
+    stream: u32,
+) -> Result<Option<Picture>, WorkError> {
+    let invocation = Invocation::first_picture(demuxer, source, stream);
+    let what = "looking at the first picture";
+    let call = Call { attempt, invocation: &invocation, reading: Reading::Source, what };
+    match call.ask().await {
+        Ok(text) => {
+            let pictures: Option<Pictures> = serde_json::from_str(&text).ok();
+            Ok(pictures.and_then(|pictures| pictures.frames.into_iter().next()))
+        }
+        Err(WorkError::Canceled) => Err(WorkError::Canceled),
+        Err(WorkError::Failed(_)) => Ok(None),
+    }
 }
 
 /// All packets of a stream.

@@ -2,13 +2,13 @@
 //!
 //! Must not know how the parts are joined.
 
-use segenc_core::failure::FailureKind;
+use segenc_core::failure::{Failure, FailureKind};
 use segenc_core::pool::task::Observed;
 use segenc_core::work::{SegmentWork, StreamsWork, segment_bias};
 
 use crate::attempt::{Attempt, Made, MediaInput, WorkError};
 use crate::calls::Call;
-use crate::ffmpeg_log::Reading;
+use crate::ffmpeg_log::{self, Reading};
 use crate::invocation::{Holder, Invocation, output_name};
 use crate::observe;
 
@@ -24,7 +24,23 @@ pub async fn encode_segment(
     let what = format!("encoding segment {}", work.index);
     let invocation = Invocation::segment(work, source, attempt.encode_threads);
     let call = Call { attempt, invocation: &invocation, reading: Reading::Source, what: &what };
-    let finished = call.run().await?;
+    // Whether the source cannot be read at all shows when it is made in one piece.
+    let finished = call.run().await.map_err(|error| match error {
+        WorkError::Failed(failure) if failure.reason == "source-unreadable" => {
+            WorkError::Failed(Failure { kind: FailureKind::Mismatch, ..failure })
+        }
+        other => other,
+    })?;
+    if let Some(line) = ffmpeg_log::damage(&finished.log_tail) {
+        return Err(WorkError::failed(
+            FailureKind::Mismatch,
+            "source-damaged",
+            format!(
+                "{what}: the source is damaged there (ffmpeg said: {})",
+                ffmpeg_log::last_lines(line)
+            ),
+        ));
+    }
 
     let holder = Holder::of_encoder(&work.encoder);
     let path = attempt.scratch.join(holder.segment_name());
@@ -85,7 +101,7 @@ pub async fn encode_whole(
     source: &MediaInput,
     work: &StreamsWork,
 ) -> Result<Made, WorkError> {
-    let invocation = Invocation::whole(work, source, attempt.encode_threads);
+    let invocation = Invocation::whole(work, source);
     encode_streams(attempt, &invocation, work, "encoding the title").await
 }
 

@@ -72,6 +72,9 @@ pub struct OutputSpec {
     pub overwrite: bool,
 }
 
+/// How [`JobView::waiting_for`] begins before the first worker has joined.
+pub const NO_WORKER_YET: &str = "no worker has joined yet";
+
 /// A job.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobView {

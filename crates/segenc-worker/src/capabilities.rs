@@ -7,9 +7,11 @@ use std::num::NonZero;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use segenc_media::{Tools, usable_encoders};
+use segenc_media::{Tools, usable_encoders, usable_encoders_among};
 use segenc_proto::grpc;
 use serde::{Deserialize, Serialize};
+
+use crate::Encoders;
 
 /// Memory that one encode of ordinary size takes at most.
 const MEMORY_PER_SLOT: u64 = 1024 * 1024 * 1024;
@@ -33,6 +35,7 @@ pub(crate) async fn look(
     tried_file: &Path,
     name: Option<String>,
     slots: Option<u32>,
+    wanted: &Encoders,
 ) -> Capabilities {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let cores = u32::try_from(cores).unwrap_or(u32::MAX);
@@ -45,7 +48,7 @@ pub(crate) async fn look(
         slots,
         cores,
         memory_bytes,
-        encoders: encoders(tools, tried_file).await,
+        encoders: encoders(tools, tried_file, wanted).await,
         ffmpeg_version: tools.version.text.clone(),
         platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
     };
@@ -82,9 +85,23 @@ struct Tried {
     with: TriedWith,
     at_millis: u64,
     encoders: Vec<String>,
+    /// Whether all were tried, so that one that is not among them does not work.
+    #[serde(default)]
+    complete: bool,
 }
 
-async fn encoders(tools: &Tools, tried_file: &Path) -> Vec<String> {
+impl Tried {
+    fn answers(&self, wanted: &Encoders) -> bool {
+        match wanted {
+            Encoders::All => self.complete,
+            Encoders::These(names) => {
+                self.complete || names.iter().all(|name| self.encoders.contains(name))
+            }
+        }
+    }
+}
+
+async fn encoders(tools: &Tools, tried_file: &Path, wanted: &Encoders) -> Vec<String> {
     let with = TriedWith {
         ffmpeg: tools.ffmpeg.clone(),
         version: tools.version.text.clone(),
@@ -93,24 +110,40 @@ async fn encoders(tools: &Tools, tried_file: &Path) -> Vec<String> {
             .map_or(0, millis),
     };
     let now = millis(SystemTime::now());
-    if let Some(encoders) = remembered(tried_file, &with, now) {
-        return encoders;
+    let known = remembered(tried_file, &with, now);
+    if let Some(known) = known.as_ref().filter(|known| known.answers(wanted)) {
+        return known.encoders.clone();
     }
-    let encoders = usable_encoders(tools).await;
-    if !encoders.is_empty() {
-        remember(tried_file, &Tried { with, at_millis: now, encoders: encoders.clone() });
+    let mut tried = known.unwrap_or_else(|| Tried {
+        with,
+        at_millis: now,
+        encoders: Vec::new(),
+        complete: false,
+    });
+    if let Encoders::These(names) = wanted {
+        tried.encoders.extend(usable_encoders_among(tools, names).await);
+        tried.encoders.sort_unstable();
+        tried.encoders.dedup();
     }
-    encoders
+    if !tried.answers(wanted) {
+        // Also where one that is wanted does not work: the user is told which do.
+        tried.encoders = usable_encoders(tools).await;
+        tried.complete = true;
+    }
+    if !tried.encoders.is_empty() {
+        remember(tried_file, &tried);
+    }
+    tried.encoders
 }
 
-fn remembered(file: &Path, with: &TriedWith, now: u64) -> Option<Vec<String>> {
+fn remembered(file: &Path, with: &TriedWith, now: u64) -> Option<Tried> {
     if fs::metadata(file).ok()?.len() > TRIED_BYTES_MAX {
         return None;
     }
     let tried: Tried = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
     let age = now.checked_sub(tried.at_millis)?;
     let fresh = u128::from(age) < TRIED_LASTS.as_millis();
-    (fresh && tried.with == *with).then_some(tried.encoders)
+    (fresh && tried.with == *with).then_some(tried)
 }
 
 /// Without this file the encoders are tried again next time, so that nothing is lost if it fails.
@@ -159,11 +192,18 @@ mod tests {
             modified_millis: 7,
         };
         let encoders = vec!["libx264".to_owned()];
-        remember(&file, &Tried { with: with.clone(), at_millis: 1000, encoders: encoders.clone() });
-        assert_eq!(remembered(&file, &with, 1500), Some(encoders));
+        let tried =
+            Tried { with: with.clone(), at_millis: 1000, encoders, complete: false };
+        remember(&file, &tried);
+        let known = remembered(&file, &with, 1500).expect("it was written just now");
+        let these = |name: &str| Encoders::These(vec![name.to_owned()]);
+        assert!(known.answers(&these("libx264")));
+        assert!(!known.answers(&these("libx265")) && !known.answers(&Encoders::All));
+        let all = Tried { complete: true, ..known };
+        assert!(all.answers(&these("libx265")), "it was tried and does not work");
         let day = u64::try_from(TRIED_LASTS.as_millis()).expect("a day fits");
-        assert_eq!(remembered(&file, &with, 1000 + day), None);
+        assert!(remembered(&file, &with, 1000 + day).is_none());
         let newer = TriedWith { modified_millis: 8, ..with };
-        assert_eq!(remembered(&file, &newer, 1500), None);
+        assert!(remembered(&file, &newer, 1500).is_none());
     }
 }

@@ -66,6 +66,17 @@ pub struct WorkerConfig {
     pub identity: PathBuf,
     /// Whether the server's files may be opened directly.
     pub server_files: ServerFiles,
+    /// Which encoders are tried before it registers.
+    pub encoders: Encoders,
+}
+
+/// Which encoders a worker tries, and offers if they work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encoders {
+    /// All that are supported: jobs of any kind may come.
+    All,
+    /// These alone, as long as they work: the job is known.
+    These(Vec<String>),
 }
 
 /// Whether to open the server's files directly where they are visible.
@@ -102,7 +113,13 @@ pub async fn run(
     let scratch = Scratch::open(&config.scratch)?;
     let tools = Tools::find().await?;
     let tried_file = config.identity.with_file_name("encoders.json");
-    let looked = capabilities::look(&tools, &tried_file, config.name.clone(), config.slots);
+    let looked = capabilities::look(
+        &tools,
+        &tried_file,
+        config.name.clone(),
+        config.slots,
+        &config.encoders,
+    );
     let Capabilities { slots, profile } = tokio::select! {
         capabilities = looked => capabilities,
         () = slots::told(&mut leave, Leave::Drain) => return Ok(()),

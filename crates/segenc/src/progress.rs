@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use segenc_proto::rest::JobView;
+use segenc_proto::rest::{JobView, NO_WORKER_YET};
 
 use crate::arguments::Voice;
 use crate::quantities::{bytes, clock, counted, percent};
@@ -26,6 +26,16 @@ pub(crate) struct Progress {
     last_shown: Option<Instant>,
     last_step: (String, u32),
     waiting: Waiting,
+    place: Place,
+}
+
+/// Where the job runs, which makes a difference to what the user can do while it waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In this process, with a worker of its own.
+    Here,
+    /// On a server.
+    Farm,
 }
 
 /// What the job waits for, since when, and whether the user knows.
@@ -46,7 +56,7 @@ enum Form {
 
 impl Progress {
     /// The form that this command line asks for.
-    pub(crate) fn new(voice: Voice) -> Self {
+    pub(crate) fn new(voice: Voice, place: Place) -> Self {
         let form = if voice.json {
             Form::Json
         } else if voice.quiet {
@@ -61,6 +71,7 @@ impl Progress {
             last_shown: None,
             last_step: (String::new(), 0),
             waiting: Waiting { cause: None, since: Instant::now(), told: false },
+            place,
         }
     }
 
@@ -114,7 +125,12 @@ impl Progress {
         let speaks = matches!(self.form, Form::Bar(_) | Form::Lines);
         let is_news = !self.waiting.told && self.waiting.since.elapsed() >= WAITING_IS_NEWS_AFTER;
         if let Some(cause) = self.waiting.cause.as_ref().filter(|_| speaks && is_news) {
-            terminal::say(&format!("waiting: {cause}"));
+            let starting = self.place == Place::Here && cause.starts_with(NO_WORKER_YET);
+            if starting {
+                terminal::say("trying out this machine's encoders, which is done once");
+            } else {
+                terminal::say(&format!("waiting: {cause}"));
+            }
             self.waiting.told = true;
         }
     }

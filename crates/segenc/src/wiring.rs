@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use segenc_core::spec::JobSpec;
 use segenc_proto::connect::JoinString;
 use segenc_server::{RunningServer, ServerConfig, SpecRefusal, StartError};
-use segenc_worker::{Leave, ServerFiles, WorkerConfig, WorkerError};
+use segenc_worker::{Encoders, Leave, ServerFiles, WorkerConfig, WorkerError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -74,6 +74,8 @@ pub(crate) struct WorkerPlace {
     pub(crate) identity: PathBuf,
     /// Whether it opens the server's files directly where it can.
     pub(crate) server_files: ServerFiles,
+    /// Which encoders it tries before it begins.
+    pub(crate) encoders: Encoders,
 }
 
 /// A worker in this process.
@@ -87,8 +89,9 @@ impl RunningWorker {
     /// Starts it.
     pub(crate) fn start(place: WorkerPlace) -> Self {
         let (leave, told) = watch::channel(Leave::Stay);
-        let WorkerPlace { join, slots, name, scratch, identity, server_files } = place;
-        let config = WorkerConfig { join, name, slots, scratch, identity, server_files };
+        let WorkerPlace { join, slots, name, scratch, identity, server_files, encoders } = place;
+        let config =
+            WorkerConfig { join, name, slots, scratch, identity, server_files, encoders };
         Self { leave, task: tokio::spawn(segenc_worker::run(config, told)) }
     }
 

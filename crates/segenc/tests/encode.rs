@@ -103,6 +103,9 @@ fn the_same_command_twice_at_once_is_refused() {
     let mut first = Process::start(&mut stage.segenc(&words));
     first.until(|line| line["event"] == "progress");
     stage.run(&words).with_code(1).saying("already running");
+    // Nor another film into the same output: one of the two would have worked for nothing.
+    stage.film("other.mkv", 2);
+    stage.run(&["encode", "other.mkv", "out.mkv"]).with_code(1).saying("already running");
 }
 
 #[cfg(unix)]

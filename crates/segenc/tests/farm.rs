@@ -101,3 +101,44 @@ fn a_job_that_no_worker_can_do_fails_for_all_to_see() {
     ended(&mut server.ask(&stage, &["jobs", "delete", "1"])).with_code(0);
     ended(&mut server.ask(&stage, &["jobs", "show", "1"])).with_code(2);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_worker_whose_ffmpeg_always_fails_does_not_fail_the_job() {
+    let stage = Stage::new();
+    stage.film("film.mkv", 10);
+    let server = Server::start(&stage, &["--workers", "0"]);
+    // Tells its version and passes its trials, and then breaks with every film.
+    let broken = stage.program(
+        "broken-ffmpeg",
+        "#!/bin/sh\ncase \" $* \" in *trim=*) echo 'it is broken' >&2; exit 1;; esac\nexec ffmpeg \"$@\"\n",
+    );
+    let mut bad = server.worker_command(&stage, "bad");
+    let _bad = Process::start(bad.env("SEGENC_FFMPEG", broken));
+    let _good = server.worker(&stage, "good");
+    server.wait_for_workers(&stage, 2);
+    let mut job = encode(&server, &stage, &[], &["-preset", "ultrafast"]);
+    let result = result(&mut job);
+    assert_eq!(result["event"], "completed", "{result}");
+    assert_eq!(result["report"]["frames"], 250);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_job_fails_with_the_logs_end_if_every_ffmpeg_does() {
+    let stage = Stage::new();
+    stage.film("film.mkv", 6);
+    let server = Server::start(&stage, &["--workers", "0"]);
+    let broken = stage.program(
+        "broken-ffmpeg",
+        "#!/bin/sh\ncase \" $* \" in *trim=*) echo 'it is broken' >&2; exit 1;; esac\nexec ffmpeg \"$@\"\n",
+    );
+    let mut only = server.worker_command(&stage, "only");
+    let _only = Process::start(only.env("SEGENC_FFMPEG", broken));
+    let mut job = encode(&server, &stage, &[], &["-preset", "ultrafast"]);
+    let result = result(&mut job);
+    assert_eq!(result["event"], "failed", "{result}");
+    assert!(result["log_tail"].as_str().is_some_and(|log| log.contains("it is broken")));
+    assert!(result["hint"].as_str().is_some_and(|hint| hint.contains("workers resume")));
+    assert_eq!(job.code(), Some(1));
+}

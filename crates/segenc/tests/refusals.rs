@@ -160,3 +160,69 @@ fn nobody_there_is_3_and_a_wrong_token_is_4() {
     }
     ended(&mut server.ask(&stage, &["jobs", "show", "99"])).with_code(2).saying("99");
 }
+
+#[cfg(unix)]
+#[test]
+fn an_ffmpeg_that_is_too_old_is_named_with_its_version() {
+    let stage = Stage::new();
+    stage.film("film.mkv", 2);
+    let old = "#!/bin/sh\necho 'ffmpeg version 4.4.2-0ubuntu0 Copyright (c)'\n";
+    let old = stage.program("ffmpeg-4", old);
+    let mut command = stage.segenc(&["encode", "film.mkv", "out.mkv"]);
+    ended(command.env("SEGENC_FFMPEG", old)).with_code(1).saying("4.4.2").saying("5.1");
+}
+
+#[test]
+fn options_that_an_encoder_refuses_leave_nothing_behind() {
+    let stage = Stage::new();
+    stage.film("film.mkv", 3);
+    let words = ["encode", "film.mkv", "out.mkv", "--", "-preset", "bogus"];
+    stage.run(&words).with_code(1).saying("bogus").saying("hint: correct the encoder's options");
+    let left = fs::read_dir(stage.path("data/encode")).expect("the folder of local jobs is there");
+    let names: Vec<_> = left.filter_map(Result::ok).map(|entry| entry.file_name()).collect();
+    assert_eq!(names, ["encoders.json"], "nothing of the job is worth keeping");
+    assert!(!stage.exists("out.mkv"));
+}
+
+#[test]
+fn a_film_that_was_cut_off_is_told_of() {
+    let stage = Stage::new();
+    let film = stage.film("film.mkv", 12);
+    let bytes = fs::read(&film).expect("it was made above");
+    stage.write("cut.mkv", &bytes[..bytes.len() / 3]);
+    stage.run(&["encode", "cut.mkv", "out.mkv"]).with_code(0).saying("was the file cut off?");
+}
+
+#[cfg(unix)]
+#[test]
+fn names_of_files_may_be_anything() {
+    let stage = Stage::new();
+    let film = stage.film("film.mkv", 2);
+    let odd = "-it's \"odd\"\n%03d $(x);[a],b:\u{1b}c 🎬.mkv";
+    fs::copy(&film, stage.path(odd)).expect("tests may write to their folder");
+    let input = format!("./{odd}");
+    let ended = stage.run(&["encode", &input, "./-out 🎬.mkv", "--", "-preset", "ultrafast"]);
+    let ended = ended.with_code(0);
+    assert!(stage.exists("-out 🎬.mkv"));
+    assert!(!ended.stderr.contains('\u{1b}'), "a name cannot steer the terminal");
+}
+
+#[test]
+fn what_is_refused_for_one_job_does_not_stop_the_rest() {
+    let stage = Stage::new();
+    stage.film("film.mkv", 2);
+    let root = stage.path("");
+    let root = root.to_str().expect("the temporary folder has a plain name");
+    let server = Server::start(&stage, &["--workers", "0", "--media-root", root]);
+    let words = ["encode", "--json", "film.mkv", "out.mkv"];
+    let mut job = support::Process::start(&mut server.ask(&stage, &words));
+    job.until(|line| line["event"] == "progress");
+    job.kill();
+    ended(&mut server.ask(&stage, &["jobs", "cancel", "99", "1"]))
+        .with_code(2)
+        .saying("job 1 canceled");
+    ended(&mut server.ask(&stage, &["jobs", "list", "--state", "lost"]))
+        .with_code(2)
+        .saying("failed");
+    ended(&mut server.ask(&stage, &["jobs"])).with_code(0).saying("canceled");
+}

@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Only files whose names contain this; earlier results of other files are kept.
     #[arg(long)]
     only: Option<String>,
+    /// Only cases that were not exact the last time, or not tried; other results are kept.
+    #[arg(long)]
+    again: bool,
     /// Only the outputs of this name: `ffv1` or `x264`.
     #[arg(long)]
     output: Option<String>,
@@ -55,15 +58,18 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     };
     let folder = root.join("target/conformance");
     std::fs::create_dir_all(&folder)?;
-    let wishes = wishes(options)?;
-    if wishes.is_empty() {
-        bail!("no file fits");
-    }
-    let kept = if options.only.is_some() || options.output.is_some() {
+    let mut wishes = wishes(options)?;
+    let kept = if options.only.is_some() || options.output.is_some() || options.again {
         Results::read(&folder)
     } else {
         Results::default()
     };
+    if options.again {
+        wishes.retain(|wish| kept.wants_again(&wish.name, wish.target.name));
+    }
+    if wishes.is_empty() {
+        bail!("no file fits");
+    }
     let bench = Bench {
         segenc,
         folder: folder.clone(),

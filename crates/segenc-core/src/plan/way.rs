@@ -9,6 +9,35 @@ use crate::spec::{JobSpec, SplitPolicy, VideoSpec};
 /// the names of ffmpeg's demuxers.
 const TRUSTED_DEMUXERS: [&str; 2] = ["matroska", "mov"];
 
+/// Formats in which a key packet is known to be one that decoding can start at. In others the mark may only
+/// stand at regular distances (seen in 3GP with H.263).
+const TRUSTED_CODECS: [&str; 24] = [
+    "h264",
+    "hevc",
+    "av1",
+    "vp8",
+    "vp9",
+    "mpeg1video",
+    "mpeg2video",
+    "mpeg4",
+    "prores",
+    "dnxhd",
+    "ffv1",
+    "mjpeg",
+    "jpeg2000",
+    "huffyuv",
+    "ffvhuff",
+    "utvideo",
+    "magicyuv",
+    "cfhd",
+    "hap",
+    "v210",
+    "v410",
+    "rawvideo",
+    "dvvideo",
+    "png",
+];
+
 /// Outputs that segments are joined into; others are written in one go.
 const JOINED_CONTAINERS: [&str; 4] = ["matroska", "webm", "mp4", "mov"];
 
@@ -102,6 +131,9 @@ fn why_untrusted(facts: &SourceFacts, film: &StreamFacts) -> Option<String> {
     if !TRUSTED_DEMUXERS.iter().any(|name| facts.demuxer.contains(name)) {
         let demuxer = &facts.demuxer;
         return Some(format!("sources of the kind {demuxer} have no index that can be trusted"));
+    }
+    if !TRUSTED_CODECS.contains(&film.codec.as_str()) {
+        return Some(format!("key packets of {} are not known to be true", film.codec));
     }
     let field_order = film.video.as_ref().map_or("", |video| video.field_order.as_str());
     if film.codec == "h264" && !matches!(field_order, "" | "unknown" | "progressive") {

@@ -70,6 +70,8 @@ impl Holder {
             Self::Mp4 | Self::Mov => {
                 let flags = "+frag_keyframe+empty_moov+default_base_moof+frag_discont";
                 call.words(&["-movflags", flags, "-use_editlist", "0"]);
+                // Otherwise MP4 would not hold what a stream says of depth, projection and Dolby Vision.
+                call.words(&["-f_strict", "unofficial"]);
                 call.option("-video_track_timescale", timescale.to_string());
             }
             Self::Nut => {}

@@ -36,8 +36,31 @@ pub(crate) struct PartFacts {
     /// Ticks to add to the times of encoded streams, by output stream: what is lost on the way through a
     /// container, and would be lost twice.
     pub(crate) lost_ticks: BTreeMap<usize, i64>,
+    /// Copied sound whose times are rounded, by output stream.
+    pub(crate) rounded_sound: BTreeMap<usize, RoundedSound>,
     /// ffmpeg's options for the film's colours, with their values.
     pub(crate) colours: Vec<(String, String)>,
+}
+
+/// Sound whose source counts time in coarser ticks than samples. Plain ffmpeg's muxer of MP4, whose header is
+/// written late there, keeps the source's ticks; ours would count in samples before it sees a packet (5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RoundedSound {
+    /// The source's ticks in a second.
+    pub(crate) ticks: u32,
+    /// Samples in a second.
+    pub(crate) samples: u32,
+}
+
+impl RoundedSound {
+    /// The bitstream filter that rounds as plain ffmpeg does.
+    fn filter(self) -> String {
+        let Self { ticks, samples } = self;
+        format!(
+            "setts=ts=ceil(TS*{ticks}/{samples}-0.5)*{samples}/{ticks}:\
+             duration=floor(DURATION*{ticks}/{samples})*{samples}/{ticks}"
+        )
+    }
 }
 
 /// A merge, ready to run.
@@ -178,6 +201,9 @@ impl Joined<'_> {
                 let times = format!("setts=pts=PTS+({ticks}):dts=DTS+({ticks})");
                 call.option(&format!("-bsf:{position}"), times);
             }
+            if let Some(sound) = self.facts.rounded_sound.get(&position) {
+                call.option(&format!("-bsf:{position}"), sound.filter());
+            }
             if let Some(disposition) = dispositions.get(position) {
                 call.option(&format!("-disposition:{position}"), disposition);
             }
@@ -290,6 +316,7 @@ mod tests {
             lost_ticks: BTreeMap::from([(1, 7)]),
             encoders: BTreeMap::from([(0, "Lavc59.37.100 libx264".to_owned())]),
             colours: vec![("color_range".to_owned(), "tv".to_owned())],
+            rounded_sound: BTreeMap::from([(2, RoundedSound { ticks: 1000, samples: 44_100 })]),
         };
         for container in ["matroska", "mp4"] {
             let work = work(container);

@@ -20,7 +20,9 @@ use crate::attempt::MediaInput;
 use crate::names;
 
 pub(crate) use holder::Holder;
-pub(crate) use merge::{JOINED_NAME, Joined, PartFacts, SEGMENTS_NAME, list, list_after};
+pub(crate) use merge::{
+    JOINED_NAME, Joined, PartFacts, RoundedSound, SEGMENTS_NAME, list, list_after,
+};
 pub(crate) use streams::output_name;
 
 /// One of the two programs.

@@ -13,7 +13,7 @@ live_flv,ogg,asf,asf_o,rm,ivr,nut,mxf,gxf,wtv,dv,ivf,h264,hevc,h261,h263,vc1,vc1
 yuv4mpegpipe,mjpeg,mjpeg_2000,swf,nsv,nuv,roq,bink,smk,4xm,flic,film_cpk,thp,dxa,gif,apng,ipmovie,ea,vmd,\
 bmp_pipe,dpx_pipe,exr_pipe,jpeg_pipe,jpegls_pipe,j2k_pipe,jpegxl_pipe,png_pipe,ppm_pipe,pgm_pipe,tiff_pipe,\
 webp_pipe,wav,w64,aiff,flac,mp3,aac,ac3,eac3,dts,dtshd,truehd,mlp,ape,tta,wv,mpc,mpc8,au,caf,amr,amrnb,amrwb,\
-voc,tak,oma,sox";
+voc,tak,oma,sox,pva,xmv";
 
 /// What the analysis wants to know.
 const FACTS: &str = "format=format_name,start_time,duration,size:\
@@ -23,7 +23,12 @@ color_transfer,has_b_frames:stream_tags=language,title:stream_disposition:chapte
 /// What the checks want to know of a file of ours.
 const MADE: &str = "format=format_name,start_time,duration:\
 stream=index,codec_type,codec_name,time_base,extradata_size,extradata_hash,color_range,color_space,color_transfer,\
-color_primaries,chroma_location:stream_tags=encoder:stream_disposition";
+color_primaries,chroma_location,pix_fmt,width,height,sample_rate:stream_tags=encoder:stream_disposition:\
+stream_side_data=side_data_type";
+
+/// What the merge wants to know of a picture.
+const PICTURE: &str =
+    "frame=pix_fmt,color_range,color_space,color_transfer,color_primaries,chroma_location";
 
 impl Invocation {
     /// Asks what a source is. The format is found by ffprobe, among those that are safe.
@@ -42,6 +47,15 @@ impl Invocation {
         call.option("-select_streams", stream.to_string());
         call.words(&["-show_entries", "packet=pts,dts,size,flags", "-of", "csv=p=0"]);
         call.input(demuxer, input);
+        call
+    }
+
+    /// Asks for the first picture of a stream of the source.
+    pub(crate) fn first_picture(demuxer: &str, source: &MediaInput, stream: u32) -> Self {
+        let mut call = Self::ffprobe();
+        call.option("-select_streams", stream.to_string());
+        call.words(&["-read_intervals", "%+#1", "-show_entries", PICTURE, "-of", "json"]);
+        call.input(demuxer, source);
         call
     }
 

@@ -24,19 +24,20 @@ impl Invocation {
         }
         let timescale = join.film.timebase.den();
         let (packets, ticks) = pattern(join.film.rate?, timescale)?;
-        let frames: u64 = join.segments.iter().map(|segment| segment.frames.count).sum();
-        if packets > PACKETS_MAX || packets > frames {
+        if packets > PACKETS_MAX {
             return None;
         }
         let name = format!("rate.{}", holder.muxer());
         let mut call = Self::ffmpeg();
+        // A short film may have fewer packets than it takes.
+        call.words(&["-stream_loop", "-1"]);
         call.segment_list(SEGMENTS_NAME);
         call.words(&["-map", "0:v:0", "-c", "copy"]);
         call.option("-frames:v", packets.to_string());
         let at = |position: &str| format!("floor({position}*{ticks}/{packets})");
         call.option("-bsf:v", format!("setts=ts={}:duration={}-{}", at("N"), at("(N+1)"), at("N")));
         call.option("-video_track_timescale", timescale.to_string());
-        call.words(&["-f", holder.muxer(), &name]);
+        call.words(&["-f_strict", "unofficial", "-f", holder.muxer(), &name]);
         Some((call, name))
     }
 }

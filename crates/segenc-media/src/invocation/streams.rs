@@ -71,10 +71,10 @@ impl Invocation {
         (call, name)
     }
 
-    /// Makes the whole output as plain ffmpeg does, but for frames that plain ffmpeg 5.1 drops or doubles.
-    pub(crate) fn whole(work: &StreamsWork, source: &MediaInput, decode_threads: u32) -> Self {
+    /// Makes the whole output as plain ffmpeg does, but for frames that plain ffmpeg 5.1 drops or doubles. It
+    /// decodes with plain ffmpeg's number of threads: what becomes of damaged pictures depends on it.
+    pub(crate) fn whole(work: &StreamsWork, source: &MediaInput) -> Self {
         let mut call = Self::ffmpeg();
-        call.option("-threads", decode_threads.to_string());
         call.input(&work.demuxer, source);
         call.mapped(work);
         if encodes_video(work) && !sets_rate(work) {
@@ -148,14 +148,14 @@ mod tests {
         let work = work(&[("c:v", "libx264"), ("c:a", "copy")]);
         insta::assert_snapshot!(
             "whole",
-            lines(&Invocation::whole(&work, &file("/films/it's.mp4"), 0))
+            lines(&Invocation::whole(&work, &file("/films/it's.mp4")))
         );
     }
 
     #[test]
     fn frames_are_passed_through_only_where_video_is_encoded_at_its_own_rate() {
         let passes = |options: &[(&str, &str)]| {
-            let call = Invocation::whole(&work(options), &file("a"), 0);
+            let call = Invocation::whole(&work(options), &file("a"));
             call.args.iter().any(|arg| arg == "-fps_mode")
         };
         assert!(passes(&[("c:v:0", "libx264")]));

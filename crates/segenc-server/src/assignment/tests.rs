@@ -2,6 +2,7 @@
 
 use segenc_core::plan::Planner;
 use segenc_core::source::VideoFacts;
+use segenc_core::spec::CodecChoice;
 use segenc_core::spec::{SplitPolicy, Verify};
 use segenc_core::time::Timebase;
 

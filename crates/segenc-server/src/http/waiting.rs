@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use segenc_core::pool::job::{Job, JobState};
 use segenc_core::pool::task::TaskState;
+use segenc_proto::rest::NO_WORKER_YET;
 
 use crate::coordinator::View;
 
@@ -41,7 +42,7 @@ pub(super) fn waiting_for(view: &View, job: &Job) -> Option<String> {
         return None;
     }
     if view.pool.workers().next().is_none() {
-        return Some("no worker has joined yet; `segenc serve` prints the command".to_owned());
+        return Some(format!("{NO_WORKER_YET}; `segenc serve` prints the command"));
     }
     let present = view.pool.workers().filter(|worker| view.leases.is_present(worker.id, view.now));
     if !present.into_iter().any(segenc_core::pool::worker::Worker::is_active) {

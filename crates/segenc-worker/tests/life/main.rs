@@ -16,7 +16,7 @@ use segenc_core::work::{
 };
 use segenc_proto::convert::{AssignedTask, InputLocation, task_message};
 use segenc_proto::grpc;
-use segenc_worker::{Leave, ServerFiles, WorkerConfig, WorkerError, run};
+use segenc_worker::{Encoders, Leave, ServerFiles, WorkerConfig, WorkerError, run};
 use server::{Farm, JOIN_TOKEN, Script};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
@@ -138,6 +138,7 @@ impl Worker {
             scratch: folder.path().join("scratch"),
             identity: folder.path().join("identity.json"),
             server_files: ServerFiles::Use,
+            encoders: Encoders::All,
         };
         let (leave, told) = watch::channel(Leave::Stay);
         Self { folder, leave, task: tokio::spawn(run(config, told)) }

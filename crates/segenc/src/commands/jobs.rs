@@ -11,7 +11,7 @@ use crate::arguments::{Jobs, JobsVerb, Voice};
 use crate::follow;
 use crate::halt::{Exit, Halt};
 use crate::interrupt::Interrupts;
-use crate::progress::Progress;
+use crate::progress::{Place, Progress};
 use crate::quantities::{bytes, clock, made, percent};
 use crate::{places, table, terminal};
 
@@ -72,7 +72,7 @@ impl Asked<'_> {
 
     async fn wait(&self, id: u64) -> anyhow::Result<()> {
         let interrupts = Interrupts::listen();
-        let mut progress = Progress::new(self.voice);
+        let mut progress = Progress::new(self.voice, Place::Farm);
         let followed = tokio::select! {
             followed = follow::until_final(self.api, id, |job| progress.show(job)) => Some(followed),
             () = interrupts.at_least(1) => None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use segenc_media::Tools;
 use segenc_server::{Protection, RunningServer, ServerConfig};
-use segenc_worker::{Leave, ServerFiles};
+use segenc_worker::{Encoders, Leave, ServerFiles};
 
 use super::settings;
 use crate::arguments::{Serve, Voice};
@@ -44,6 +44,7 @@ pub(crate) async fn run(flags: Serve, voice: Voice) -> anyhow::Result<()> {
             scratch: data_dir.join("worker").join("scratch"),
             identity: data_dir.join("worker").join("identity"),
             server_files: ServerFiles::Use,
+            encoders: Encoders::All,
         })
     });
     let outcome = match &mut worker {

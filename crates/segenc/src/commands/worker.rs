@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use segenc_proto::connect::JoinString;
-use segenc_worker::{Leave, ServerFiles};
+use segenc_worker::{Encoders, Leave, ServerFiles};
 use sha2::{Digest, Sha256};
 
 use crate::arguments::{Voice, WorkerFlags};
@@ -32,6 +32,7 @@ pub(crate) async fn run(flags: WorkerFlags, voice: Voice) -> anyhow::Result<()> 
         identity: identity_file(&folder, &scratch),
         scratch,
         server_files: if flags.fetch { ServerFiles::Fetch } else { ServerFiles::Use },
+        encoders: Encoders::All,
     });
     if !voice.quiet {
         terminal::say(&format!("worker for {address} (Ctrl-C lets it finish, twice gives back)"));

@@ -11,7 +11,7 @@ use crate::halt::{Exit, Halt};
 use crate::inspection::Inspection;
 use crate::interrupt::Interrupts;
 use crate::places;
-use crate::progress::Progress;
+use crate::progress::{Place, Progress};
 use crate::quantities::{bytes, percent};
 use crate::terminal;
 use crate::upload::Upload;
@@ -137,7 +137,7 @@ async fn send(wish: &Wish, api: &Api, upload: &Upload) -> anyhow::Result<()> {
 }
 
 async fn work(wish: &Wish, api: &Api, id: u64) -> anyhow::Result<()> {
-    let mut progress = Progress::new(wish.voice);
+    let mut progress = Progress::new(wish.voice, Place::Farm);
     let followed = follow::until_final(api, id, |job| progress.show(job)).await;
     progress.end();
     let job = followed?;

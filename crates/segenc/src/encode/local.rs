@@ -5,9 +5,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use reqwest::Method;
+use segenc_core::source::StreamKind;
+use segenc_core::spec::{JobSpec, VideoSpec};
 use segenc_proto::rest::JobView;
 use segenc_server::{Protection, RunningServer, ServerConfig};
-use segenc_worker::{Leave, ServerFiles};
+use segenc_worker::{Encoders, Leave, ServerFiles};
 
 use super::state::{Found, State};
 use super::{Wish, ending, heading};
@@ -16,7 +18,7 @@ use crate::follow;
 use crate::halt::{Exit, Halt};
 use crate::inspection::Inspection;
 use crate::interrupt::Interrupts;
-use crate::progress::Progress;
+use crate::progress::{Place, Progress};
 use crate::terminal;
 use crate::wiring::{self, RunningWorker, WorkerPlace, parse_spec};
 
@@ -93,6 +95,7 @@ async fn with_server(
         scratch: state.scratch(),
         identity: state.identity(),
         server_files: ServerFiles::Use,
+        encoders: Encoders::These(needed_encoders(&wish.spec)),
     });
     let outcome = tokio::select! {
         outcome = work(wish, &api) => Some(outcome),
@@ -121,9 +124,20 @@ async fn with_server(
     })
 }
 
+/// The encoders that this one job may ask for: trying all of them would take longer than a short film.
+fn needed_encoders(spec: &JobSpec) -> Vec<String> {
+    let film = match &spec.video {
+        VideoSpec::Encode(video) => Some(video.encoder.clone()),
+        VideoSpec::Copy | VideoSpec::Drop => None,
+    };
+    let sound = spec.codecs.iter().filter(|choice| choice.kind == StreamKind::Audio);
+    let sound = sound.map(|choice| choice.codec.clone()).filter(|codec| codec != "copy");
+    film.into_iter().chain(sound).collect()
+}
+
 async fn work(wish: &Wish, api: &Api) -> anyhow::Result<End> {
     let job = find_or_create(wish, api).await?;
-    let mut progress = Progress::new(wish.voice);
+    let mut progress = Progress::new(wish.voice, Place::Here);
     let followed = follow::until_final(api, job.id, |job| progress.show(job)).await;
     progress.end();
     let job = followed?;

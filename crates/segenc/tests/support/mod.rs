@@ -14,6 +14,9 @@ use tempfile::TempDir;
 /// The program under test.
 pub(crate) const SEGENC: &str = env!("CARGO_BIN_EXE_segenc");
 
+/// Questions for the workers before a test gives up: minutes.
+const QUESTIONS_MAX: usize = 3000;
+
 /// A folder for one test, gone at its end.
 pub(crate) struct Stage {
     folder: TempDir,
@@ -35,6 +38,16 @@ impl Stage {
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, bytes).expect("tests may write to their folder");
+        path
+    }
+
+    /// A program made of this script.
+    #[cfg(unix)]
+    pub(crate) fn program(&self, name: &str, script: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.write(name, script.as_bytes());
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&path, mode).expect("tests may write to their folder");
         path
     }
 
@@ -217,15 +230,34 @@ impl Server {
         command
     }
 
+    /// Waits until so many workers have joined.
+    #[track_caller]
+    pub(crate) fn wait_for_workers(&self, stage: &Stage, count: usize) {
+        // Each question starts a process, which is pause enough between two of them.
+        for _ in 0..QUESTIONS_MAX {
+            let listed = ended(&mut self.ask(stage, &["workers", "list", "--json"]));
+            if listed.stdout.lines().count() >= count {
+                return;
+            }
+        }
+        panic!("{count} workers have not joined");
+    }
+
     /// A worker for it as on another computer: its own folders, everything over the network.
     pub(crate) fn worker(&self, stage: &Stage, name: &str) -> Process {
+        Process::start(&mut self.worker_command(stage, name))
+    }
+
+    /// The command that starts one.
+    pub(crate) fn worker_command(&self, stage: &Stage, name: &str) -> Command {
         let data = format!("{name}-data");
         let scratch = stage.path(&format!("{name}-scratch"));
         let scratch = scratch.to_str().expect("the temporary folder has a plain name");
         let words =
             ["worker", "-q", "--fetch", "--slots", "1", "--name", name, "--scratch", scratch];
         let mut command = stage.segenc_of(&data, &words);
-        Process::start(command.args(["--join", &self.join]))
+        command.args(["--join", &self.join]);
+        command
     }
 }
 

@@ -57,6 +57,8 @@ pub(crate) enum Verdict {
     BothFail,
     /// Plain ffmpeg makes nothing of it, but we do.
     OnlyPlainFails,
+    /// The same but for pictures, where plain ffmpeg's are not those of the source either.
+    Lossy,
     /// Not tried: it takes longer than this run was given.
     LeftOut,
 }
@@ -154,9 +156,16 @@ impl Bench {
                     (Err(error), _) => vec![format!("single cannot be read: {error:#}")],
                     (_, Err(error)) => vec![format!("ours cannot be read: {error:#}")],
                 };
-                if outcome.points.is_empty() {
-                    outcome.verdict = Verdict::Exact;
-                }
+                outcome.verdict = match outcome.points.as_slice() {
+                    [] => Verdict::Exact,
+                    [point]
+                        if point.ends_with(compare::OTHER_PICTURES)
+                            && is_lossy(wish, &single, &folder)? =>
+                    {
+                        Verdict::Lossy
+                    }
+                    _ => Verdict::Differs,
+                };
             }
             (true, false) => outcome.points.push(failure()),
             (false, true) => {
@@ -186,6 +195,16 @@ impl Bench {
         command.env("SEGENC_DATA_DIR", folder.join("data"));
         command
     }
+}
+
+/// Whether plain ffmpeg has changed the pictures: its encoder was not lossless. The source is decoded as it is
+/// for encoding, in the format of the result.
+fn is_lossy(wish: &Wish, single: &Path, folder: &Path) -> Result<bool> {
+    let made = look(single, folder)?;
+    let format =
+        made.streams.iter().find(|stream| is_film(stream)).and_then(|s| s["pix_fmt"].as_str());
+    let options = ["-map", "0:V", "-pix_fmt", format.unwrap_or("yuv420p")];
+    Ok(super::look::frames(&wish.path, &options, folder)? != made.frames)
 }
 
 fn left_out(wish: &Wish, size: u64) -> Outcome {

@@ -51,7 +51,7 @@ pub(crate) fn look(file: &Path, folder: &Path) -> Result<Content> {
         streams: list("streams"),
         chapters: list("chapters"),
         packets,
-        frames: frames(file, folder)?,
+        frames: frames(file, &["-map", "0:V?"], folder)?,
     })
 }
 
@@ -77,11 +77,15 @@ fn packet(line: &str) -> Option<(u64, Packet)> {
     Some((stream, packet))
 }
 
-/// Decodes all films: stream and hash of every picture.
-fn frames(file: &Path, folder: &Path) -> Result<Vec<(String, String)>> {
+/// Decodes films: stream and hash of every picture.
+pub(crate) fn frames(
+    file: &Path,
+    options: &[&str],
+    folder: &Path,
+) -> Result<Vec<(String, String)>> {
     let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-nostdin", "-v", "fatal", "-noautorotate", "-i"]).arg(file);
-    ffmpeg.args(["-map", "0:V?", "-fps_mode", "passthrough", "-enc_time_base", "-1"]);
+    ffmpeg.args(["-nostdin", "-v", "fatal", "-i"]).arg(file).args(options);
+    ffmpeg.args(["-fps_mode", "passthrough", "-enc_time_base", "-1"]);
     ffmpeg.args(["-f", "framemd5", "-"]);
     let ended = programs::run(&mut ffmpeg, folder)?;
     let rows = ended.out.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {

@@ -30,6 +30,15 @@ impl Results {
         results
     }
 
+    /// Whether a case was not tried, or did not come out as it should.
+    pub(crate) fn wants_again(&self, file: &str, output: &str) -> bool {
+        let known = self.outcomes.get(&(file.to_owned(), output.to_owned()));
+        known.is_none_or(|outcome| match outcome.verdict {
+            Verdict::Differs | Verdict::OnlyPlainFails => true,
+            Verdict::Exact | Verdict::BothFail | Verdict::LeftOut | Verdict::Lossy => false,
+        })
+    }
+
     pub(crate) fn insert(&mut self, outcome: Outcome) {
         self.outcomes.insert((outcome.file.clone(), outcome.output.clone()), outcome);
     }
@@ -48,7 +57,8 @@ impl Results {
     /// `exact / tried`, and what stands apart.
     pub(crate) fn summary(&self) -> String {
         let exact = self.of(Verdict::Exact).count();
-        format!("{exact} / {} exact", exact + self.of(Verdict::Differs).count())
+        let others = self.of(Verdict::Differs).count() + self.of(Verdict::Lossy).count();
+        format!("{exact} / {} exact", exact + others)
     }
 
     /// Writes docs/conformance.md.
@@ -78,6 +88,9 @@ impl Results {
             self.of(Verdict::BothFail).count() + self.of(Verdict::OnlyPlainFails).count()
         );
         table(&mut text, "Not exact", self.of(Verdict::Differs));
+        let lossy =
+            "Exact but for pictures, which the encoder does not keep here even in plain ffmpeg";
+        table(&mut text, lossy, self.of(Verdict::Lossy));
         table(&mut text, "Exact", self.of(Verdict::Exact));
         table(&mut text, "Plain ffmpeg fails, and so does segenc", self.of(Verdict::BothFail));
         table(&mut text, "Plain ffmpeg fails, segenc does not", self.of(Verdict::OnlyPlainFails));

@@ -66,7 +66,7 @@ async fn mux(
             "merging: the path of a segment has a line break in it; choose another scratch folder";
         WorkError::failed(FailureKind::Worker, "scratch-unusable", message)
     })?;
-    write(attempt, invocation::SEGMENTS_NAME, &list).await?;
+    write(attempt, invocation::SEGMENTS_NAME, &invocation::repeated(join, &list)).await?;
 
     let film = film_of(attempt, &segments).await?;
     let rate_file = rate_file(attempt, join, film.as_ref()).await?;

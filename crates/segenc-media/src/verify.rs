@@ -361,7 +361,11 @@ async fn decode(
     let others = file.streams.iter().filter(|stream| !decoded(stream));
     // And its null muxer minds equal times, which are checked apart.
     let others: Vec<String> = others
-        .map(|stream| stream.codec_name.clone())
+        .flat_map(|stream| match stream.codec_name.as_str() {
+            // MP4 has one name for all layers, so that another layer's decoder may look into it.
+            "mp1" | "mp2" | "mp3" => vec!["mp1".to_owned(), "mp2".to_owned(), "mp3".to_owned()],
+            name => vec![name.to_owned()],
+        })
         .chain(["null".to_owned()])
         .filter(|name| {
             !name.is_empty()

@@ -192,8 +192,7 @@ mod tests {
             modified_millis: 7,
         };
         let encoders = vec!["libx264".to_owned()];
-        let tried =
-            Tried { with: with.clone(), at_millis: 1000, encoders, complete: false };
+        let tried = Tried { with: with.clone(), at_millis: 1000, encoders, complete: false };
         remember(&file, &tried);
         let known = remembered(&file, &with, 1500).expect("it was written just now");
         let these = |name: &str| Encoders::These(vec![name.to_owned()]);

@@ -80,6 +80,19 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
     }
+    // What stands behind `--` is ffmpeg's.
+    if std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json") {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let line = serde_json::json!({
+            "event": "failed",
+            "exit_code": Exit::Usage.code(),
+            "kind": Exit::Usage.word(),
+            "reason": "wrong-usage",
+            "message": message.trim_start_matches("error: "),
+        });
+        terminal::result(&line.to_string());
+    }
     let encoding =
         std::env::args_os().nth(1).is_some_and(|word| word == "encode" || word == "plan");
     if error.kind() == ErrorKind::UnknownArgument && encoding {

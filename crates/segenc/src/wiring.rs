@@ -90,8 +90,7 @@ impl RunningWorker {
     pub(crate) fn start(place: WorkerPlace) -> Self {
         let (leave, told) = watch::channel(Leave::Stay);
         let WorkerPlace { join, slots, name, scratch, identity, server_files, encoders } = place;
-        let config =
-            WorkerConfig { join, name, slots, scratch, identity, server_files, encoders };
+        let config = WorkerConfig { join, name, slots, scratch, identity, server_files, encoders };
         Self { leave, task: tokio::spawn(segenc_worker::run(config, told)) }
     }
 

@@ -107,6 +107,8 @@ fn options_are_refused_with_what_to_do_instead() {
         let mut command = stage.segenc(&["encode", "film.mkv", "out.mkv", "--"]);
         ended(command.args(options)).with_code(2).saying(said);
     }
+    let wrong = stage.run(&["encode", "--json", "film.mkv"]).with_code(2).last_json();
+    assert_eq!((&wrong["kind"], &wrong["exit_code"]), (&"refused".into(), &2.into()));
     // The options stand before `--`: the mistake that everybody makes once.
     stage.run(&["encode", "film.mkv", "out.mkv", "-crf", "20"]).with_code(2).saying("after `--`");
     assert!(!stage.exists("out.mkv"));

@@ -20,7 +20,7 @@ pub(crate) const SEGMENTS_NAME: &str = "segments.ffconcat";
 pub(crate) const JOINED_NAME: &str = "joined.ffconcat";
 
 /// The first line of a list.
-const LIST_HEADER: &str = "ffconcat version 1.0\n";
+pub(super) const LIST_HEADER: &str = "ffconcat version 1.0\n";
 
 /// The smallest denominator that ffmpeg's mov muxer gives a video track by itself: it doubles the
 /// encoder's until it is reached (`mov_init` in libavformat/movenc.c).

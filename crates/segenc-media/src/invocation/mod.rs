@@ -23,6 +23,7 @@ pub(crate) use holder::Holder;
 pub(crate) use merge::{
     JOINED_NAME, Joined, PartFacts, RoundedSound, SEGMENTS_NAME, list, list_after,
 };
+pub(crate) use rate::repeated;
 pub(crate) use streams::output_name;
 
 /// One of the two programs.

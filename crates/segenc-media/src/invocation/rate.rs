@@ -9,10 +9,20 @@ use segenc_core::work::Join;
 
 use super::Invocation;
 use super::holder::Holder;
-use super::merge::SEGMENTS_NAME;
+use super::merge::{LIST_HEADER, SEGMENTS_NAME};
 
 /// The most packets that are copied for it; a rate that needs more is not told.
 const PACKETS_MAX: u64 = 600;
+
+/// The list of the segments as often as it takes to have that many packets: a short film has fewer.
+pub(crate) fn repeated(join: &Join, list: &str) -> String {
+    let frames: u64 = join.segments.iter().map(|segment| segment.frames.count).sum();
+    let times = PACKETS_MAX.div_ceil(frames.max(1));
+    let entries = list.strip_prefix(LIST_HEADER).unwrap_or(list);
+    let mut text = LIST_HEADER.to_owned();
+    (0..times).for_each(|_| text.push_str(entries));
+    text
+}
 
 impl Invocation {
     /// Makes the file, in the attempt's folder. `None` where the container needs none, or where the rate
@@ -29,8 +39,6 @@ impl Invocation {
         }
         let name = format!("rate.{}", holder.muxer());
         let mut call = Self::ffmpeg();
-        // A short film may have fewer packets than it takes.
-        call.words(&["-stream_loop", "-1"]);
         call.segment_list(SEGMENTS_NAME);
         call.words(&["-map", "0:v:0", "-c", "copy"]);
         call.option("-frames:v", packets.to_string());
@@ -68,5 +76,23 @@ mod tests {
         assert_eq!(pattern(25, 1, 12_800), Some((1, 512)));
         assert_eq!(pattern(24_000, 1001, 90_000), Some((4, 15_015)));
         assert_eq!(pattern(0, 0, 90_000), None);
+    }
+
+    #[test]
+    fn a_short_film_is_listed_often_enough() {
+        let join = Join {
+            film: crate::invocation::sample::film(),
+            segments: vec![segenc_core::work::JoinedSegment {
+                input: 1,
+                frames: crate::invocation::sample::frames(250, 0, 249),
+                start: 0,
+                end: 250,
+            }],
+            other_streams_input: None,
+            options: Vec::new(),
+            start_micros: 0,
+        };
+        let text = repeated(&join, &format!("{LIST_HEADER}file a\n"));
+        assert_eq!(text, format!("{LIST_HEADER}file a\nfile a\nfile a\n"));
     }
 }

@@ -143,42 +143,26 @@ impl Bench {
             segments: report["segments"].as_u64().unwrap_or(0),
             reason: word(&report["job"]["whole_because"]),
         };
-        let failure = || {
-            let told = word(&told["message"]).replace(&*wish.path.to_string_lossy(), &wish.name);
-            let code = made.code.map_or("no code".to_owned(), |code| code.to_string());
-            format!("exit {code}: {told}")
-        };
+        let failure = ending(wish, &made, &told);
         let clear = matches!(made.code, Some(1 | 2)) && !word(&told["message"]).is_empty();
-        match (plain.is_good(), made.is_good()) {
+        outcome.verdict = match (plain.is_good(), made.is_good()) {
             (true, true) => {
-                outcome.points = match (look(&single, &folder), look(&ours, &folder)) {
-                    (Ok(single), Ok(ours)) => compare::differences(&single, &ours),
-                    (Err(error), _) => vec![format!("single cannot be read: {error:#}")],
-                    (_, Err(error)) => vec![format!("ours cannot be read: {error:#}")],
-                };
-                outcome.verdict = match outcome.points.as_slice() {
-                    [] => Verdict::Exact,
-                    [point]
-                        if point.ends_with(compare::OTHER_PICTURES)
-                            && is_lossy(wish, &single, &folder)? =>
-                    {
-                        Verdict::Lossy
-                    }
-                    _ => Verdict::Differs,
-                };
+                outcome.points = points(&single, &ours, &folder);
+                judge(wish, &outcome.points, &single, &folder)?
             }
-            (true, false) => outcome.points.push(failure()),
+            (true, false) => {
+                outcome.points.push(failure);
+                Verdict::Differs
+            }
             (false, true) => {
-                outcome.verdict = Verdict::OnlyPlainFails;
                 outcome.points.push(plain.complaint());
+                Verdict::OnlyPlainFails
             }
             (false, false) => {
-                if clear {
-                    outcome.verdict = Verdict::BothFail;
-                }
-                outcome.points.push(failure());
+                outcome.points.push(failure);
+                if clear { Verdict::BothFail } else { Verdict::Differs }
             }
-        }
+        };
         if !self.keep {
             for path in [single, ours].iter().filter(|path| path.exists()) {
                 std::fs::remove_file(path)?;
@@ -195,6 +179,31 @@ impl Bench {
         command.env("SEGENC_DATA_DIR", folder.join("data"));
         command
     }
+}
+
+/// How ours ended badly, without the folders of this machine.
+fn ending(wish: &Wish, made: &programs::Ended, told: &Value) -> String {
+    let message = told["message"].as_str().unwrap_or_default();
+    let message = message.replace(&*wish.path.to_string_lossy(), &wish.name);
+    format!("exit {}: {message}", made.code.map_or("none".to_owned(), |code| code.to_string()))
+}
+
+fn points(single: &Path, ours: &Path, folder: &Path) -> Vec<String> {
+    match (look(single, folder), look(ours, folder)) {
+        (Ok(single), Ok(ours)) => compare::differences(&single, &ours),
+        (Err(error), _) => vec![format!("single cannot be read: {error:#}")],
+        (_, Err(error)) => vec![format!("ours cannot be read: {error:#}")],
+    }
+}
+
+fn judge(wish: &Wish, points: &[String], single: &Path, folder: &Path) -> Result<Verdict> {
+    Ok(match points {
+        [] => Verdict::Exact,
+        [point] if point.ends_with(compare::OTHER_PICTURES) && is_lossy(wish, single, folder)? => {
+            Verdict::Lossy
+        }
+        _ => Verdict::Differs,
+    })
 }
 
 /// Whether plain ffmpeg has changed the pictures: its encoder was not lossless. The source is decoded as it is

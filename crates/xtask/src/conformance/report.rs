@@ -89,7 +89,7 @@ impl Results {
         );
         table(&mut text, "Not exact", self.of(Verdict::Differs));
         let lossy =
-            "Exact but for pictures, which the encoder does not keep here even in plain ffmpeg";
+            "Exact but for pictures that plain ffmpeg does not keep either, or not twice alike";
         table(&mut text, lossy, self.of(Verdict::Lossy));
         table(&mut text, "Exact", self.of(Verdict::Exact));
         table(&mut text, "Plain ffmpeg fails, and so does segenc", self.of(Verdict::BothFail));

@@ -2,7 +2,7 @@
 //!
 //! Must not know how each check is made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segenc_core::failure::FailureKind;
 use segenc_core::plan::Origin;
@@ -13,7 +13,7 @@ use segenc_core::work::{Join, MergeFrom, MergeWork};
 use crate::attempt::{Attempt, Made, MediaInput, WorkError};
 use crate::calls::Call;
 use crate::ffmpeg_log::Reading;
-use crate::invocation::{self, Holder, Invocation, Joined, PartFacts, RoundedSound};
+use crate::invocation::{self, Holder, Invocation, Joined, PartFacts};
 use crate::observe::{self, MadeFile, MadeStream, Picture};
 use crate::verify;
 
@@ -223,9 +223,9 @@ fn nothing_lost(
 }
 
 /// Copied sound that MP4 would time more finely than its source does.
-fn rounded_sound(work: &MergeWork, source: &[MadeStream]) -> BTreeMap<usize, RoundedSound> {
+fn rounded_sound(work: &MergeWork, source: &[MadeStream]) -> BTreeSet<usize> {
     if !matches!(work.container.as_str(), "mp4" | "mov" | "ipod") {
-        return BTreeMap::new();
+        return BTreeSet::new();
     }
     let copied = work.streams.iter().enumerate().filter(|(_, merged)| {
         merged.kind == StreamKind::Audio && merged.stream.origin == Origin::Copied
@@ -234,7 +234,7 @@ fn rounded_sound(work: &MergeWork, source: &[MadeStream]) -> BTreeMap<usize, Rou
         let stream = source.iter().find(|stream| stream.index == merged.stream.source_stream)?;
         let (timebase, samples) = (stream.timebase()?, stream.sample_rate()?);
         let coarse = timebase.num() == 1 && timebase.den() < samples;
-        coarse.then_some((position, RoundedSound { ticks: timebase.den(), samples }))
+        coarse.then_some(position)
     });
     rounded.collect()
 }

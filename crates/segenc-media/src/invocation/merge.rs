@@ -2,7 +2,7 @@
 //!
 //! Must not know how the parts were made, beyond what their recipes promise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segenc_core::plan::Origin;
 use segenc_core::source::StreamKind;
@@ -37,31 +37,16 @@ pub(crate) struct PartFacts {
     /// container, and would be lost twice.
     pub(crate) lost_ticks: BTreeMap<usize, i64>,
     /// Copied sound whose times are rounded, by output stream.
-    pub(crate) rounded_sound: BTreeMap<usize, RoundedSound>,
+    pub(crate) rounded_sound: BTreeSet<usize>,
     /// ffmpeg's options for the film's colours, with their values.
     pub(crate) colours: Vec<(String, String)>,
 }
 
-/// Sound whose source counts time in coarser ticks than samples. Plain ffmpeg's muxer of MP4, whose header is
-/// written late there, keeps the source's ticks; ours would count in samples before it sees a packet (5.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RoundedSound {
-    /// The source's ticks in a second.
-    pub(crate) ticks: u32,
-    /// Samples in a second.
-    pub(crate) samples: u32,
-}
-
-impl RoundedSound {
-    /// The bitstream filter that rounds as plain ffmpeg does.
-    fn filter(self) -> String {
-        let Self { ticks, samples } = self;
-        format!(
-            "setts=ts=ceil(TS*{ticks}/{samples}-0.5)*{samples}/{ticks}:\
-             duration=floor(DURATION*{ticks}/{samples})*{samples}/{ticks}"
-        )
-    }
-}
+/// Copied sound whose source counts time in coarser ticks than samples gets onto the output's finer ticks by
+/// plain rounding where plain ffmpeg's muxer writes its header late, as that of MP4 does. Known early, the header
+/// makes ffmpeg (5.1, `av_rescale_delta`) move the times to whole numbers of samples instead, unless they stand
+/// much further apart than their durations say: so they are stretched by this on reading, and shrunk on writing.
+const STRETCH: u32 = 1000;
 
 /// A merge, ready to run.
 #[derive(Debug)]
@@ -144,6 +129,12 @@ impl Joined<'_> {
             call.input(&self.facts.others_demuxer, others);
             source += 1;
         }
+        for position in &self.facts.rounded_sound {
+            if let Some(merged) = self.work.streams.get(*position) {
+                let stream = merged.stream.source_stream;
+                call.option(&format!("-itsscale:{stream}"), STRETCH.to_string());
+            }
+        }
         call.option("-itsoffset", seconds(self.join.start_micros.saturating_neg()));
         call.input(&self.work.demuxer, self.source);
         Inputs { source }
@@ -201,8 +192,8 @@ impl Joined<'_> {
                 let times = format!("setts=pts=PTS+({ticks}):dts=DTS+({ticks})");
                 call.option(&format!("-bsf:{position}"), times);
             }
-            if let Some(sound) = self.facts.rounded_sound.get(&position) {
-                call.option(&format!("-bsf:{position}"), sound.filter());
+            if self.facts.rounded_sound.contains(&position) {
+                call.option(&format!("-bsf:{position}"), format!("setts=ts=round(TS/{STRETCH})"));
             }
             if let Some(disposition) = dispositions.get(position) {
                 call.option(&format!("-disposition:{position}"), disposition);
@@ -316,7 +307,7 @@ mod tests {
             lost_ticks: BTreeMap::from([(1, 7)]),
             encoders: BTreeMap::from([(0, "Lavc59.37.100 libx264".to_owned())]),
             colours: vec![("color_range".to_owned(), "tv".to_owned())],
-            rounded_sound: BTreeMap::from([(2, RoundedSound { ticks: 1000, samples: 44_100 })]),
+            rounded_sound: BTreeSet::from([2]),
         };
         for container in ["matroska", "mp4"] {
             let work = work(container);

@@ -20,9 +20,7 @@ use crate::attempt::MediaInput;
 use crate::names;
 
 pub(crate) use holder::Holder;
-pub(crate) use merge::{
-    JOINED_NAME, Joined, PartFacts, RoundedSound, SEGMENTS_NAME, list, list_after,
-};
+pub(crate) use merge::{JOINED_NAME, Joined, PartFacts, SEGMENTS_NAME, list, list_after};
 pub(crate) use rate::repeated;
 pub(crate) use streams::output_name;
 

@@ -109,6 +109,28 @@ async fn mp4_becomes_what_one_ffmpeg_makes() {
 }
 
 #[tokio::test]
+async fn copied_sound_with_coarse_times_is_rounded_as_in_one_ffmpeg() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join("source.mkv");
+    // 44.1 kHz: a packet is no whole number of Matroska's milliseconds.
+    let sound = "sine=sample_rate=44100:duration=4";
+    let film = "testsrc2=size=160x90:rate=25:duration=4";
+    let inputs = ["-f", "lavfi", "-i", film, "-f", "lavfi", "-i", sound];
+    let codecs = ["-c:v", "mpeg4", "-g", "10", "-c:a", "aac", media::text(&source)];
+    media::ffmpeg(&[&inputs[..], &codecs].concat());
+    let wish = Wish {
+        encoder: "libx264",
+        options: LOSSLESS,
+        filter: None,
+        sound: &[],
+        container: "mp4",
+        segments: 3,
+        around: 0,
+    };
+    compare(&source, &wish, "mp4").await;
+}
+
+#[tokio::test]
 async fn filters_that_look_at_neighbours_get_them() {
     let wish = Wish {
         encoder: "libx264",

@@ -27,11 +27,11 @@ const X264: Target = Target {
     options: &["-qp", "0", "-preset", "ultrafast"],
 };
 
-/// What is made of a file: always a lossless Matroska, and a lossless MP4 where the source is one.
+/// What is made of a file: always a lossless Matroska, and for MP4 and Matroska a lossless MP4.
 pub(crate) fn targets(path: &Path) -> Vec<Target> {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     match extension.as_str() {
-        "mp4" | "mov" | "3gp" | "m4v" => vec![FFV1, X264],
+        "mp4" | "mov" | "3gp" | "m4v" | "mkv" => vec![FFV1, X264],
         _ => vec![FFV1],
     }
 }

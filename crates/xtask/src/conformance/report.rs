@@ -72,7 +72,7 @@ impl Results {
         let mut text = String::from(
             "# Exactness on real files\n\nWritten by `cargo xtask conformance DIR`. Each file is made once by one \
              plain ffmpeg (`-c copy -c:v ENCODER -fps_mode passthrough -enc_time_base -1`) and once by \
-             `segenc encode --segment-seconds 1` with the same encoder: `ffv1` into Matroska, and for MP4 and MOV \
+             `segenc encode --segment-seconds 1` with the same encoder: `ffv1` into Matroska, and for MP4, MOV and Matroska \
              sources also `libx264 -qp 0 -preset ultrafast` into MP4. Compared: every decoded picture, the times \
              of all streams, rising DTS, the list of streams, chapters, tags, dispositions, bytes and durations \
              of copied packets, colours, aspect ratio, side data, duration.\n\n",

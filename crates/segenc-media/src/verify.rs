@@ -95,10 +95,10 @@ enum Counted {
     Data,
 }
 
-fn expected_as(merged: &MergedStream) -> Counted {
+fn expected_as(merged: &MergedStream, file: &MadeFile) -> Counted {
     match merged.kind {
         StreamKind::Video if merged.dispositions.iter().any(|name| name == "attached_pic") => {
-            Counted::Attached
+            covers_in(file)
         }
         StreamKind::Video => Counted::Video,
         StreamKind::Audio => Counted::Audio,
@@ -106,6 +106,13 @@ fn expected_as(merged: &MergedStream) -> Counted {
         StreamKind::Attachment => Counted::Attached,
         StreamKind::Data => Counted::Data,
     }
+}
+
+/// What a cover picture is in a file: Matroska's muxer makes an ordinary film of it (FFmpeg 5.1).
+fn covers_in(file: &MadeFile) -> Counted {
+    let matroska = file.format.format_name.split(',').any(|name| name == "matroska");
+    let marked = file.streams.iter().any(|s| s.codec_type == "video" && s.is_attached());
+    if matroska && !marked { Counted::Video } else { Counted::Attached }
 }
 
 fn seen_as(stream: &MadeStream) -> Counted {
@@ -127,14 +134,15 @@ fn streams(file: &MadeFile, expected: &[MergedStream]) -> Check {
         (Counted::Attached, "attached"),
     ];
     for (kind, name) in kinds {
-        let wanted = expected.iter().filter(|merged| expected_as(merged) == kind).count();
+        let wanted = expected.iter().filter(|merged| expected_as(merged, file) == kind).count();
         let there = file.streams.iter().filter(|stream| seen_as(stream) == kind).count();
         if wanted != there {
             wrong.push(format!("{there} {name} streams instead of {wanted}"));
         }
     }
     // Muxers add data streams of their own, for chapters and timecodes.
-    let wanted = expected.iter().filter(|merged| expected_as(merged) == Counted::Data).count();
+    let wanted =
+        expected.iter().filter(|merged| expected_as(merged, file) == Counted::Data).count();
     let there = file.streams.iter().filter(|stream| seen_as(stream) == Counted::Data).count();
     if there < wanted {
         wrong.push(format!("{there} data streams instead of {wanted}"));
@@ -153,9 +161,9 @@ fn counterpart<'a>(
     expected: &[MergedStream],
     position: usize,
 ) -> Option<&'a MadeStream> {
-    let kind = expected_as(expected.get(position)?);
+    let kind = expected_as(expected.get(position)?, file);
     let before =
-        expected.iter().take(position).filter(|merged| expected_as(merged) == kind).count();
+        expected.iter().take(position).filter(|merged| expected_as(merged, file) == kind).count();
     file.streams.iter().filter(|stream| seen_as(stream) == kind).nth(before)
 }
 
@@ -163,7 +171,9 @@ fn film<'a>(file: &'a MadeFile, expected: &[MergedStream]) -> Option<&'a MadeStr
     let joined = expected.iter().position(|merged| merged.stream.origin == Origin::Film);
     let encoded = || {
         let made = |merged: &MergedStream| merged.stream.origin != Origin::Copied;
-        expected.iter().position(|merged| made(merged) && expected_as(merged) == Counted::Video)
+        expected
+            .iter()
+            .position(|merged| made(merged) && expected_as(merged, file) == Counted::Video)
     };
     counterpart(file, expected, joined.or_else(encoded)?)
 }
@@ -338,7 +348,7 @@ async fn decode(
     expected: &[MergedStream],
 ) -> Result<(Check, u64), WorkError> {
     let made = expected.iter().enumerate().filter(|(_, merged)| {
-        let decodable = matches!(expected_as(merged), Counted::Video | Counted::Audio);
+        let decodable = matches!(expected_as(merged, file), Counted::Video | Counted::Audio);
         decodable && merged.stream.origin != Origin::Copied
     });
     let streams: Vec<u32> = made

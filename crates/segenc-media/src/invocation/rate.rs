@@ -11,8 +11,9 @@ use super::Invocation;
 use super::holder::Holder;
 use super::merge::{LIST_HEADER, SEGMENTS_NAME};
 
-/// The most packets that are copied for it; a rate that needs more is not told.
-const PACKETS_MAX: u64 = 600;
+/// The most packets that are copied for it, some hundred megabytes at the worst; a rate that needs more is not
+/// told. `29.97` and `23.976` as decimal fractions need 2997.
+const PACKETS_MAX: u64 = 3_000;
 
 /// The list of the segments as often as it takes to have that many packets: a short film has fewer.
 pub(crate) fn repeated(join: &Join, list: &str) -> String {
@@ -84,9 +85,9 @@ mod tests {
             film: crate::invocation::sample::film(),
             segments: vec![segenc_core::work::JoinedSegment {
                 input: 1,
-                frames: crate::invocation::sample::frames(250, 0, 249),
+                frames: crate::invocation::sample::frames(1250, 0, 1249),
                 start: 0,
-                end: 250,
+                end: 1250,
             }],
             other_streams_input: None,
             options: Vec::new(),

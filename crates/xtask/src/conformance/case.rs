@@ -97,6 +97,9 @@ impl Outcome {
     }
 }
 
+/// The folder for the state of ours.
+const DATA: &str = "data";
+
 /// What all cases share.
 #[derive(Debug)]
 pub(crate) struct Bench {
@@ -163,6 +166,10 @@ impl Bench {
                 if clear { Verdict::BothFail } else { Verdict::Differs }
             }
         };
+        // What a failed job leaves would be gone on with the next time.
+        if !made.is_good() && folder.join(DATA).exists() {
+            std::fs::remove_dir_all(folder.join(DATA))?;
+        }
         if !self.keep {
             for path in [single, ours].iter().filter(|path| path.exists()) {
                 std::fs::remove_file(path)?;
@@ -176,7 +183,7 @@ impl Bench {
         command.args(["encode", "--overwrite", "--json", "--segment-seconds"]);
         command.arg(self.segment_seconds.to_string()).arg(&wish.path).arg(output);
         command.args(["--", "-c:v", wish.target.encoder]).args(wish.target.options);
-        command.env("SEGENC_DATA_DIR", folder.join("data"));
+        command.env("SEGENC_DATA_DIR", folder.join(DATA));
         command
     }
 }

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod ids;
 pub mod plan;
 pub mod pool;
+pub mod rate;
 pub mod schedule;
 pub mod source;
 pub mod spec;

@@ -40,10 +40,14 @@ pub(crate) fn choose<'a>(
 /// those of the segments that are done.
 fn is_unfit(pool: &Pool, task: &Task, worker: WorkerId) -> bool {
     let differs = match task.kind {
-        TaskKind::Segment(_) => {
+        TaskKind::Segment(_) | TaskKind::Measure(_) | TaskKind::Retake(_) => {
             pool.job(task.job).is_some_and(|job| job.differing_workers.contains(&worker))
         }
-        TaskKind::Analysis | TaskKind::OtherStreams | TaskKind::Whole | TaskKind::Merge => false,
+        TaskKind::Analysis
+        | TaskKind::OtherStreams
+        | TaskKind::Weigh
+        | TaskKind::Whole
+        | TaskKind::Merge => false,
     };
     differs || task.failed_on(worker)
 }

@@ -86,6 +86,22 @@ pub struct VideoFacts {
     pub color_transfer: String,
     /// Frames that may stand between a picture and its place in decoding order.
     pub has_b_frames: u32,
+    /// How its light was mastered, for the whole film.
+    #[serde(default)]
+    pub mastering: Option<Mastering>,
+    /// What is said of its light frame by frame: `Dolby Vision`, `HDR10+`; empty: nothing.
+    #[serde(default)]
+    pub dynamic_hdr: String,
+}
+
+/// What HDR10 says of the whole film. It stands in the pictures or in the container.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mastering {
+    /// The display: x and y of green, blue, red and white in fifty-thousandths, then the largest and the
+    /// smallest luminance in ten-thousandths of a candela per square metre.
+    pub display: Option<[u32; 10]>,
+    /// The content: the brightest pixel and the brightest frame on average, in candela per square metre.
+    pub light: Option<[u32; 2]>,
 }
 
 /// A fraction.

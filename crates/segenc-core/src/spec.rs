@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::rate::{BufferWish, RateWish};
 use crate::source::StreamKind;
 
 /// The whole wish.
@@ -32,6 +33,15 @@ pub struct JobSpec {
     pub verify: Verify,
     /// Segment length wished by the user, in seconds.
     pub segment_seconds: Option<u32>,
+    /// What becomes of Dolby Vision and HDR10+.
+    #[serde(default)]
+    pub dynamic_hdr: DynamicHdr,
+    /// A size that bits are allocated for over the whole film; `None`: the options say all.
+    #[serde(default)]
+    pub rate: Option<RateWish>,
+    /// The buffer of a player that must never run empty, where the film's options name one.
+    #[serde(default)]
+    pub buffer: Option<BufferWish>,
 }
 
 /// What happens to the source's film.
@@ -122,6 +132,17 @@ pub enum SplitPolicy {
     },
 }
 
+/// What becomes of a film whose light is described frame by frame, which no encoder takes over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DynamicHdr {
+    /// It is refused, so that nothing is lost unseen.
+    #[default]
+    Refuse,
+    /// It is encoded without the description.
+    Drop,
+}
+
 /// How far the finished output is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -130,4 +151,10 @@ pub enum Verify {
     Full,
     /// Structure only.
     Quick,
+    /// [`Full`](Self::Full), unless the decode would cost more than [`AFFORDABLE_PER_CENT`] of the
+    /// processor time that the job took until then.
+    Affordable,
 }
+
+/// The most that decoding the finished output may cost by default, in per cent of the job's processor time.
+pub const AFFORDABLE_PER_CENT: u64 = 5;

@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Film, Frames, OutputStream};
+use crate::rate::{BufferLimit, RateAim};
 use crate::source::StreamKind;
-use crate::spec::{OutputOption, Verify};
+use crate::spec::OutputOption;
 use crate::time::{PtsRange, Timebase};
 
 /// The work of one task.
@@ -20,6 +21,8 @@ pub enum Work {
     Segment(SegmentWork),
     /// Encode the streams beside the film.
     OtherStreams(StreamsWork),
+    /// Tell how many bytes streams of the source take when they are copied; nothing is delivered.
+    Weigh(StreamsWork),
     /// Make the whole output in one go.
     Whole(StreamsWork),
     /// Join and verify.
@@ -52,7 +55,28 @@ pub struct SegmentWork {
     pub expected: Frames,
     /// Threads of the encoder: fixed by the plan, since they change the bits of some encoders.
     pub threads: u32,
+    /// Which pass over the segment it is.
+    pub pass: Pass,
 }
+
+/// A pass over a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pass {
+    /// The only one.
+    Only,
+    /// It measures: only its size counts, and what is delivered are the notes that the encoder leaves in the
+    /// attempt's folder, all files that begin with [`NOTES`], as a tar archive.
+    Measure,
+    /// The real one.
+    Real {
+        /// Number of the input with the notes of the measuring pass, to be unpacked into the attempt's folder.
+        notes_input: Option<u32>,
+    },
+}
+
+/// How the names of an encoder's notes begin; the options say so too.
+pub const NOTES: &str = "passlog";
 
 /// Encode streams of the source for the whole title.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,8 +102,24 @@ pub struct MergeWork {
     pub from: MergeFrom,
     /// The streams that the output must have, in order.
     pub streams: Vec<MergedStream>,
-    /// How far it is checked.
-    pub verify: Verify,
+    /// Which of its frames are decoded to check it.
+    pub decode: Decode,
+    /// The size that the film or the file was to have, to be told in the report.
+    pub size: Option<RateAim>,
+    /// The buffer that must not run empty over the film's packets, if it is joined from segments.
+    pub buffer: Option<BufferLimit>,
+}
+
+/// Which frames of the finished output are decoded, beside the checks of its structure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decode {
+    /// None.
+    Nothing,
+    /// All.
+    Everything,
+    /// All if it takes no more processor time than this, in milliseconds; else some from the beginning.
+    Within(u64),
 }
 
 /// What the output is made from. Input 0 is the source.

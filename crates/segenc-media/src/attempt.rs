@@ -10,6 +10,8 @@ use segenc_core::pool::task::Observed;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::confinement::Confinement;
+use crate::runner::Place;
 use crate::tools::Tools;
 
 /// Where ffmpeg reads an input from.
@@ -35,6 +37,15 @@ pub struct Attempt<'a> {
     /// Threads for decoding, and for encoders where the work does not fix their number; 0: as many as
     /// ffmpeg likes.
     pub encode_threads: u32,
+    /// What its programs may touch; `None`: whatever this process may.
+    pub confinement: Option<Confinement>,
+}
+
+impl Attempt<'_> {
+    /// Where its programs run.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { folder: self.scratch, confinement: self.confinement.as_ref() }
+    }
 }
 
 /// How far an attempt is.

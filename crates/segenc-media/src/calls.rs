@@ -25,7 +25,8 @@ impl Call<'_> {
     pub(crate) async fn start(&self) -> Result<Running, WorkError> {
         let path = self.attempt.tools.path(self.invocation.program);
         let cancel = self.attempt.cancel.clone();
-        let started = Running::start(path, self.invocation, self.attempt.scratch, cancel).await;
+        let place = self.attempt.place();
+        let started = Running::start(path, self.invocation, place, cancel).await;
         started.map_err(|error| self.not_run(&error))
     }
 
@@ -51,7 +52,7 @@ impl Call<'_> {
     pub(crate) async fn ask(&self) -> Result<String, WorkError> {
         let path = self.attempt.tools.path(self.invocation.program);
         let cancel = self.attempt.cancel.clone();
-        let run = runner::capture_until(path, self.invocation, self.attempt.scratch, cancel);
+        let run = runner::capture_until(path, self.invocation, self.attempt.place(), cancel);
         let (finished, text) = run.await.map_err(|error| self.not_run(&error))?;
         self.good(finished)?;
         Ok(text)

@@ -120,6 +120,8 @@ const SIGNS: &[Sign] = &[
             "Undefined constant",
             "Error reinitializing filters",
             "Error initializing filter",
+            "Error while filtering",
+            "Failed to inject frame into filter network",
             "Option not found",
             "Conversion failed",
             "Invalid encoder type",
@@ -215,10 +217,16 @@ pub(crate) fn damage(log: &str) -> Option<&str> {
 
 /// The log without what decoders of these names say, by ffmpeg's mark `[name @ address]`.
 pub(crate) fn without_decoders(log: &str, names: &[String]) -> String {
-    let said_by_one = |line: &str| {
+    let mut before = false;
+    let mut said_by_one = |line: &str| {
+        // Stands for the line above it, once more.
+        if line.trim_start().starts_with("Last message repeated") {
+            return before;
+        }
         let mark = line.strip_prefix('[').and_then(|rest| rest.split_once(" @ "));
         // A decoder may be called after its codec with something behind it, such as `mp3float`.
-        mark.is_some_and(|(decoder, _)| names.iter().any(|name| decoder.starts_with(name)))
+        before = mark.is_some_and(|(who, _)| names.iter().any(|name| who.starts_with(name)));
+        before
     };
     log.lines().filter(|line| !said_by_one(line)).collect::<Vec<_>>().join("\n")
 }
@@ -336,8 +344,10 @@ mod tests {
 
     #[test]
     fn complaints_of_other_decoders_are_left_out() {
-        let log = "[mp3float @ 0x1] Header missing\n[ffv1 @ 0x2] read_quant_table error\nno mark";
-        let left = without_decoders(log, &["mp3".to_owned()]);
-        assert_eq!(left, "[ffv1 @ 0x2] read_quant_table error\nno mark");
+        let again = "    Last message repeated 3 times";
+        let other = "[ffv1 @ 0x2] read_quant_table error";
+        let log = format!("[mp3float @ 0x1] Header missing\n{again}\n{other}\n{again}\nno mark");
+        let left = without_decoders(&log, &["mp3".to_owned()]);
+        assert_eq!(left, format!("{other}\n{again}\nno mark"));
     }
 }

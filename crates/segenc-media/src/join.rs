@@ -12,9 +12,10 @@ use segenc_core::work::{Join, MergeFrom, MergeWork};
 
 use crate::attempt::{Attempt, Made, MediaInput, WorkError};
 use crate::calls::Call;
+use crate::colours;
 use crate::ffmpeg_log::Reading;
 use crate::invocation::{self, Holder, Invocation, Joined, PartFacts};
-use crate::observe::{self, MadeFile, MadeStream, Picture};
+use crate::observe::{self, MadeFile, MadeStream};
 use crate::verify;
 
 const WHAT: &str = "merging";
@@ -33,14 +34,16 @@ pub async fn merge(
         MergeFrom::Parts(join) => {
             let cpu_millis = mux(attempt, inputs, work, join).await?;
             let path = attempt.scratch.join(invocation::output_name(&work.container));
-            let verified = verify::verify(attempt, &MediaInput::File(path.clone()), work).await?;
+            let verified =
+                verify::verify(attempt, inputs.get(&0), &MediaInput::File(path.clone()), work)
+                    .await?;
             let observed =
                 Observed { cpu_millis: cpu_millis.saturating_add(verified.cpu_millis), ..verified };
             Ok(Made { path, observed })
         }
         MergeFrom::WholeTitle(number) => {
             let output = input(inputs, *number)?;
-            let observed = verify::verify(attempt, output, work).await?;
+            let observed = verify::verify(attempt, inputs.get(&0), output, work).await?;
             let path = match output {
                 MediaInput::File(path) => path.clone(),
                 MediaInput::Url(url) => url.into(),
@@ -91,7 +94,11 @@ async fn film_of(
 ) -> Result<Option<MadeStream>, WorkError> {
     let mut film: Option<MadeStream> = None;
     for (number, segment) in segments.iter().enumerate() {
-        let seen = observe::look(attempt, None, segment).await?.streams.into_iter().next();
+        let file = observe::look(attempt, None, segment).await?;
+        let mut seen = file.streams.into_iter().next();
+        if let Some(seen) = &mut seen {
+            seen.told = file.format.told.segenc_colours;
+        }
         match (&film, seen) {
             (Some(film), Some(seen)) if film.shape() != seen.shape() => {
                 let (first, this) = (film.shape(), seen.shape());
@@ -171,6 +178,13 @@ async fn part_facts(
             Origin::Encoded(number) => {
                 if let Some(ticks) = lost.get(&number) {
                     facts.lost_ticks.insert(position, *ticks);
+                    let ahead = 1_000_000 * invocation::ahead_seconds(&work.container);
+                    let stream = encoded.iter().find(|stream| stream.index == number);
+                    if let Some((end, timebase)) =
+                        stream.and_then(|stream| stream.end_micros().zip(stream.timebase()))
+                    {
+                        facts.ends.insert(position, timebase.ticks(end.saturating_sub(ahead)));
+                    }
                 }
                 encoded.iter().find(|stream| stream.index == number)
             }
@@ -181,15 +195,22 @@ async fn part_facts(
         }
     }
     let original = observe::look(attempt, Some(&work.demuxer), source).await?.streams;
-    facts.rounded_sound = rounded_sound(work, &original);
     let stream = join.film.stream;
+    facts.rounded_sound = rounded_sound(work, &original);
+    if !facts.rounded_sound.is_empty() {
+        let rounded = seen_rounded(attempt, work, source, stream, &facts.rounded_sound).await?;
+        facts.rounded_sound = rounded;
+    }
     let original = original.iter().find(|stream| stream.index == join.film.stream);
     if let (Some(film), Some(original)) = (film, original) {
         nothing_lost(&work.container, film, original)?;
     }
     let first = observe::first_picture(attempt, &work.demuxer, source, stream).await?;
     let shown = first.as_ref().or(original.map(|original| &original.picture));
-    facts.colours = colours(film.map(|film| &film.picture), shown);
+    facts.colours = match film.and_then(|film| film.told.as_ref()) {
+        Some(told) => colours::as_told(told),
+        None => colours::guessed(film.map(|film| &film.picture), shown),
+    };
     Ok(facts)
 }
 
@@ -239,6 +260,54 @@ fn rounded_sound(work: &MergeWork, source: &[MadeStream]) -> BTreeSet<usize> {
     rounded.collect()
 }
 
+/// Those of the sounds that plain ffmpeg rounds: it does so (5.1) with streams of which it has seen a packet
+/// before the film's first picture was decoded, since its muxer's ticks are not known until then. So that far
+/// it is tried.
+async fn seen_rounded(
+    attempt: &Attempt<'_>,
+    work: &MergeWork,
+    source: &MediaInput,
+    film: u32,
+    sounds: &BTreeSet<usize>,
+) -> Result<BTreeSet<usize>, WorkError> {
+    let source_streams: Vec<u32> = sounds
+        .iter()
+        .filter_map(|position| work.streams.get(*position))
+        .map(|merged| merged.stream.source_stream)
+        .collect();
+    let (invocation, name) =
+        Invocation::begun_like_plain(&work.demuxer, source, film, &source_streams);
+    let call = Call { attempt, invocation: &invocation, reading: Reading::Made, what: WHAT };
+    match call.run().await {
+        Ok(_) => {}
+        Err(WorkError::Canceled) => return Err(WorkError::Canceled),
+        // A damaged beginning: most files have sound there.
+        Err(WorkError::Failed(_)) => return Ok(sounds.clone()),
+    }
+    let begun = MediaInput::File(attempt.scratch.join(name));
+    let file = observe::look(attempt, None, &begun).await?;
+    let made: Vec<&MadeStream> =
+        file.streams.iter().filter(|stream| stream.codec_type == "audio").collect();
+    let original = observe::look(attempt, Some(&work.demuxer), source).await?.streams;
+    let mut rounded = BTreeSet::new();
+    // A sound without a packet so far has no track: which one it is cannot be told any more.
+    if made.len() != source_streams.len() {
+        return Ok(rounded);
+    }
+    for ((position, source_stream), stream) in sounds.iter().zip(&source_streams).zip(made) {
+        let coarse = original.iter().find(|one| one.index == *source_stream);
+        let coarse = coarse.and_then(MadeStream::timebase);
+        let (Some(coarse), Some(fine)) = (coarse, stream.timebase()) else { continue };
+        let demuxer = &file.format.format_name;
+        let seen = observe::see_packets(attempt, demuxer, &begun, stream.index).await?;
+        let mut times = seen.packets.iter().filter_map(|packet| packet.pts);
+        if times.all(|pts| coarse.rescale(fine.rescale(pts, coarse), fine) == pts) {
+            rounded.insert(*position);
+        }
+    }
+    Ok(rounded)
+}
+
 /// What the times of sound lose on their way through the output's container, in ticks, by stream. Matroska's
 /// demuxer takes the codec's delay away from them, which its muxer has not added (Opus, FFmpeg 5.1); the
 /// file of other streams has lost it once already, where a title made in one go loses it only once.
@@ -270,51 +339,6 @@ async fn lost_ticks(
         }
     }
     Ok(lost)
-}
-
-/// The colours of the film as options: as its stream tells them, otherwise as the source's pictures do. Not
-/// every format carries them, and the containers of segments do not carry all.
-fn colours(film: Option<&Picture>, source: Option<&Picture>) -> Vec<(String, String)> {
-    type Field = fn(&Picture) -> Option<&String>;
-    let all: [(&str, Field); 5] = [
-        ("color_range", |picture| picture.color_range.as_ref()),
-        ("colorspace", |picture| picture.color_space.as_ref()),
-        ("color_trc", |picture| picture.color_transfer.as_ref()),
-        ("color_primaries", |picture| picture.color_primaries.as_ref()),
-        ("chroma_sample_location", |picture| picture.chroma_location.as_ref()),
-    ];
-    let full_format = |picture: Option<&Picture>| {
-        picture.and_then(|picture| picture.pix_fmt.as_ref()).is_some_and(|f| f.starts_with("yuvj"))
-    };
-    let mut options = Vec::new();
-    for (name, field) in all {
-        let known = |value: &&String| {
-            !matches!(value.as_str(), "" | "unknown" | "unspecified" | "reserved")
-        };
-        let told = |picture: Option<&'_ Picture>| picture.and_then(field).filter(known).cloned();
-        let value = match told(film) {
-            // A format that means the full range became one that does not: the pictures were converted.
-            None if name == "color_range" && full_format(source) && !full_format(film) => {
-                Some("tv".to_owned())
-            }
-            None => told(source),
-            value => value,
-        };
-        if let Some(value) = value {
-            options.push((name.to_owned(), option_value(name, &value).to_owned()));
-        }
-    }
-    options
-}
-
-/// What the option calls a value that ffprobe calls otherwise.
-fn option_value<'a>(option: &str, value: &'a str) -> &'a str {
-    match (option, value) {
-        ("colorspace", "gbr") => "rgb",
-        ("color_trc", "bt470m") => "gamma22",
-        ("color_trc", "bt470bg") => "gamma28",
-        _ => value,
-    }
 }
 
 fn input(inputs: &BTreeMap<u32, MediaInput>, number: u32) -> Result<&MediaInput, WorkError> {

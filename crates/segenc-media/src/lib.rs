@@ -7,14 +7,18 @@
 
 mod attempt;
 mod calls;
+mod colours;
+pub mod confinement;
 mod encoders;
 mod ffmpeg_log;
 mod invocation;
 mod join;
 mod names;
+mod notes;
 mod observe;
 pub mod options;
 mod packets;
+pub mod presets;
 mod probe;
 mod progress;
 mod runner;
@@ -28,4 +32,6 @@ pub use join::merge;
 pub use packets::{PacketReader, packets};
 pub use probe::probe;
 pub use tools::{FfmpegVersion, Tools, ToolsError};
-pub use transcode::{encode_other_streams, encode_segment, encode_whole};
+pub use transcode::{
+    encode_noted, encode_other_streams, encode_segment, encode_whole, measure_segment, weigh,
+};

@@ -16,7 +16,7 @@ use crate::calls::Call;
 use crate::ffmpeg_log::Reading;
 use crate::invocation::Invocation;
 use crate::packets;
-use crate::probe::timebase;
+use crate::probe::{micros, timebase};
 
 /// Packets taken from ffprobe at once.
 const BATCH: usize = 4096;
@@ -43,6 +43,24 @@ pub(crate) struct MadeFormat {
     pub(crate) format_name: String,
     /// In seconds.
     pub(crate) duration: Option<String>,
+    size: Option<String>,
+    /// Its tags that are ours.
+    #[serde(default, rename = "tags")]
+    pub(crate) told: Told,
+}
+
+impl MadeFormat {
+    /// The file's size in bytes.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.size.as_deref()?.parse().ok()
+    }
+}
+
+/// What a segment says of the film by tags of our own.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Told {
+    /// See [`crate::colours`].
+    pub(crate) segenc_colours: Option<String>,
 }
 
 /// One stream of a file that was made.
@@ -67,6 +85,9 @@ pub(crate) struct MadeStream {
     tags: BTreeMap<String, String>,
     #[serde(default)]
     disposition: BTreeMap<String, u8>,
+    /// What its file says of its colours, for the first segment.
+    #[serde(skip)]
+    pub(crate) told: Option<String>,
 }
 
 /// How pixels are meant, by ffprobe's names.
@@ -112,6 +133,17 @@ impl MadeStream {
     pub(crate) fn encoder(&self) -> Option<&str> {
         let mut tags = self.tags.iter();
         tags.find(|(name, _)| name.eq_ignore_ascii_case("encoder")).map(|(_, value)| value.as_str())
+    }
+
+    /// Where it ends, as Matroska tells it in a tag: `00:00:08.008000000`.
+    pub(crate) fn end_micros(&self) -> Option<i64> {
+        let mut tags = self.tags.iter();
+        let (_, text) = tags.find(|(name, _)| name.eq_ignore_ascii_case("duration"))?;
+        let mut parts = text.splitn(3, ':');
+        let (hours, minutes) =
+            (parts.next()?.parse::<i64>().ok()?, parts.next()?.parse::<i64>().ok()?);
+        let whole = hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(60_000_000)?;
+        whole.checked_add(micros(parts.next()?)?)
     }
 
     /// Whether it is a picture or a file that only accompanies the film.
@@ -209,6 +241,17 @@ pub(crate) async fn first_pts(
     let mut reader = packets::read(attempt, demuxer, input, stream, Reading::Made).await?;
     let first = reader.next_batch(1).await?;
     Ok(first.and_then(|batch| batch.first()?.pts))
+}
+
+/// Whether a stream of the source has no packets.
+pub(crate) async fn is_empty(
+    attempt: &Attempt<'_>,
+    demuxer: &str,
+    source: &MediaInput,
+    stream: u32,
+) -> Result<bool, WorkError> {
+    let mut reader = packets::read(attempt, demuxer, source, stream, Reading::Source).await?;
+    Ok(reader.next_batch(1).await?.is_none_or(|batch| batch.is_empty()))
 }
 
 /// Sums frames up, with their PTS brought from one timebase into another, and then taken back by `bias`.

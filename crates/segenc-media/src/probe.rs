@@ -2,12 +2,16 @@
 //!
 //! Must not know what the facts are used for.
 
+mod light;
+
 use std::collections::BTreeMap;
 
 use segenc_core::failure::FailureKind;
 use segenc_core::source::{Rational, SourceFacts, StreamFacts, StreamKind, VideoFacts};
 use segenc_core::time::Timebase;
 use serde::Deserialize;
+
+use light::SideData;
 
 use crate::attempt::{Attempt, MediaInput, WorkError};
 use crate::calls::Call;
@@ -31,6 +35,7 @@ pub async fn probe(attempt: &Attempt<'_>, input: &MediaInput) -> Result<SourceFa
         let message = format!("reading the source: {problem}");
         WorkError::failed(FailureKind::Task, "source-unreadable", message)
     })?;
+    light::look(attempt, input, &mut facts).await?;
     if let MediaInput::File(path) = input {
         let metadata = tokio::fs::metadata(path).await;
         facts.size = metadata.map_err(|error| WorkError::scratch("look at", path, &error))?.len();
@@ -73,6 +78,8 @@ struct Stream {
     tags: BTreeMap<String, String>,
     #[serde(default)]
     disposition: BTreeMap<String, u8>,
+    #[serde(default)]
+    side_data_list: Vec<SideData>,
 }
 
 fn parse(text: &str) -> Result<SourceFacts, String> {
@@ -114,6 +121,8 @@ fn stream(stream: Stream) -> Result<StreamFacts, String> {
         real_rate: stream.r_frame_rate.as_deref().and_then(rational),
         color_transfer: known(stream.color_transfer),
         has_b_frames: stream.has_b_frames.unwrap_or(0),
+        mastering: light::mastering(&stream.side_data_list),
+        dynamic_hdr: light::dynamic(&stream.side_data_list),
     });
     let mut tags = stream.tags;
     Ok(StreamFacts {

@@ -18,6 +18,7 @@ use tokio::process::{ChildStderr, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::confinement::Confinement;
 use crate::invocation::Invocation;
 
 /// How much of the end of stderr is kept: enough for every message around a failure, little enough to
@@ -121,6 +122,15 @@ pub(crate) struct Finished {
     pub(crate) cpu_millis: u64,
 }
 
+/// Where a program runs, and within which bounds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// Its working folder.
+    pub(crate) folder: &'a Path,
+    /// `None`: it reads nothing of others, or this system cannot confine.
+    pub(crate) confinement: Option<&'a Confinement>,
+}
+
 /// A running program. Dropping it kills it.
 pub(crate) struct Running {
     program: PathBuf,
@@ -137,16 +147,25 @@ impl fmt::Debug for Running {
 }
 
 impl Running {
-    /// Starts `invocation` of the program at `path` in `folder`.
+    /// Starts `invocation` of the program at `path` in `folder`, within these bounds.
     pub(crate) async fn start(
         path: &Path,
         invocation: &Invocation,
-        folder: &Path,
+        Place { folder, confinement }: Place<'_>,
         cancel: CancellationToken,
     ) -> Result<Self, RunError> {
         let failed = |source| RunError::Start { program: path.to_owned(), source };
         tracing::debug!(program = %path.display(), %invocation, "starting");
-        let mut command = tied_to_us(path).await;
+        let mut command = match confinement {
+            // The launcher ties the program to us as well.
+            Some(confinement) => {
+                let (launcher, words) = confinement.launch(path, folder);
+                let mut confined = command(launcher);
+                confined.args(words);
+                confined
+            }
+            None => tied_to_us(path).await,
+        };
         command.args(&invocation.args).current_dir(folder);
         let mut child = spawn(command).map_err(failed)?;
         let piped = || io::Error::other("a pipe is missing");
@@ -225,17 +244,18 @@ pub(crate) async fn capture(
     invocation: &Invocation,
     folder: &Path,
 ) -> Result<(Finished, String), RunError> {
-    capture_until(path, invocation, folder, CancellationToken::new()).await
+    let place = Place { folder, confinement: None };
+    capture_until(path, invocation, place, CancellationToken::new()).await
 }
 
 /// The same, with a way to give up.
 pub(crate) async fn capture_until(
     path: &Path,
     invocation: &Invocation,
-    folder: &Path,
+    place: Place<'_>,
     cancel: CancellationToken,
 ) -> Result<(Finished, String), RunError> {
-    let mut running = Running::start(path, invocation, folder, cancel).await?;
+    let mut running = Running::start(path, invocation, place, cancel).await?;
     let mut text = String::new();
     while let Some(line) = running.next_line().await? {
         if text.len() + line.len() >= CAPTURE_BYTES_MAX {
@@ -255,6 +275,15 @@ pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
         .filter_map(|folder| folder.join(&name).canonicalize().ok().map(|_| folder.join(&name)))
         .find(|path| path.is_file())
         .and_then(|path| std::path::absolute(path).ok())
+}
+
+/// Makes this process the other program. Returns only when that failed.
+#[cfg(target_os = "linux")]
+#[expect(clippy::disallowed_methods, reason = "this is the runner")]
+pub(crate) fn replace_this_process(program: &Path, args: &[OsString]) -> io::Error {
+    use std::os::unix::process::CommandExt as _;
+
+    std::process::Command::new(program).args(args).exec()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the runner")]

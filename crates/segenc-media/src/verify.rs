@@ -2,18 +2,17 @@
 //!
 //! Must not know how the output was made.
 
+mod decoding;
+
 use segenc_core::failure::{Failure, FailureKind};
 use segenc_core::plan::{Frames, Origin};
 use segenc_core::pool::task::{Check, Observed};
+use segenc_core::rate::{self, RateAim};
 use segenc_core::source::{Packet, StreamKind};
-use segenc_core::spec::Verify;
 use segenc_core::time::Timebase;
 use segenc_core::work::{Join, MergeFrom, MergeWork, MergedStream};
 
 use crate::attempt::{Attempt, MediaInput, WorkError};
-use crate::calls::Call;
-use crate::ffmpeg_log::{self, Reading};
-use crate::invocation::Invocation;
 use crate::observe::{self, MadeFile, MadeStream};
 use crate::probe::micros;
 
@@ -34,10 +33,12 @@ const WITHOUT_PTS: &[&str] = &["avi"];
 /// `output-not-verified`, naming the checks that failed.
 pub(crate) async fn verify(
     attempt: &Attempt<'_>,
+    source: Option<&MediaInput>,
     output: &MediaInput,
     work: &MergeWork,
 ) -> Result<Observed, WorkError> {
     let file = observe::look(attempt, None, output).await?;
+    let work = &without_empty_streams(attempt, source, work, &file).await?;
     let mut observed = Observed::default();
     observed.checks.push(streams(&file, &work.streams));
     if let Some(film) = film(&file, &work.streams) {
@@ -46,18 +47,16 @@ pub(crate) async fn verify(
         observed.cpu_millis = seen.cpu_millis;
         observed.checks.extend(film_checks(film, &seen.packets, work));
         observed.checks.push(duration(&file, film, &seen.packets));
+        let made = Some((film, seen.packets.as_slice()));
+        observed.checks.extend(work.size.and_then(|aim| size(aim, made, file.format.size())));
         observed.extradata_sha256 = film.extradata_sha256();
         observed.frames = film_frames(film, &seen.packets, &work.from);
     }
-    match work.verify {
-        Verify::Quick => {}
-        // A file that is wrong already need not be decoded.
-        Verify::Full if observed.checks.iter().all(|check| check.passed) => {
-            let (check, cpu_millis) = decode(attempt, output, &file, &work.streams).await?;
-            observed.checks.push(check);
-            observed.cpu_millis = observed.cpu_millis.saturating_add(cpu_millis);
-        }
-        Verify::Full => {}
+    // A file that is wrong already need not be decoded.
+    if observed.checks.iter().all(|check| check.passed) {
+        let (check, cpu_millis) = decoding::decode(attempt, output, &file, work).await?;
+        observed.checks.extend(check);
+        observed.cpu_millis = observed.cpu_millis.saturating_add(cpu_millis);
     }
     let failed: Vec<String> = observed
         .checks
@@ -74,6 +73,32 @@ pub(crate) async fn verify(
         message: format!("verifying the output: {}", failed.join("; ")),
         log_tail: String::new(),
     }))
+}
+
+/// The work without the copied streams that have no packets in the source, if streams are missing: some
+/// containers do not write such a stream at all.
+async fn without_empty_streams(
+    attempt: &Attempt<'_>,
+    source: Option<&MediaInput>,
+    work: &MergeWork,
+    file: &MadeFile,
+) -> Result<MergeWork, WorkError> {
+    let mut left = work.clone();
+    let (false, Some(source)) = (streams(file, &work.streams).passed, source) else {
+        return Ok(left);
+    };
+    left.streams.clear();
+    for merged in &work.streams {
+        let stream = merged.stream.source_stream;
+        let copied_sound =
+            merged.stream.origin == Origin::Copied && merged.kind == StreamKind::Audio;
+        let empty =
+            copied_sound && observe::is_empty(attempt, &work.demuxer, source, stream).await?;
+        if !empty {
+            left.streams.push(merged.clone());
+        }
+    }
+    Ok(left)
 }
 
 fn check(name: &str, result: Result<String, String>) -> Check {
@@ -208,6 +233,7 @@ fn film_checks(film: &MadeStream, packets: &[Packet], work: &MergeWork) -> Vec<C
         (rising, _) => rising,
     };
     checks.push(check("DTS increase", rising));
+    checks.extend(buffer(film, packets, work));
     checks.push(check("parameter sets", parameter_sets(film)));
     checks
 }
@@ -288,6 +314,52 @@ fn increasing(times: &[i64], expected: usize) -> Result<String, String> {
     }
 }
 
+/// Whether a player's buffer never runs empty. What was made in one go keeps whatever its encoder keeps.
+fn buffer(film: &MadeStream, packets: &[Packet], work: &MergeWork) -> Option<Check> {
+    let limit = work.buffer?;
+    match work.from {
+        MergeFrom::Parts(_) => {}
+        MergeFrom::WholeTitle(_) => return None,
+    }
+    let result = match film.timebase().map(|timebase| limit.run(packets, timebase)) {
+        Some(Ok(lowest)) => Ok(format!("never below {}.{} %", lowest / 10, lowest % 10)),
+        Some(Err(empty)) => {
+            Err(format!("it lacks {} bits at packet {}", empty.missing, empty.packet))
+        }
+        None => Err("the output's timebase is unknown".to_owned()),
+    };
+    Some(check("player's buffer", result))
+}
+
+/// How near the film or the file came to its wished size. It is no fault if an encoder cannot spend more, or needs
+/// more, so that this never fails.
+fn size(
+    aim: RateAim,
+    film: Option<(&MadeStream, &[Packet])>,
+    file_bytes: Option<u64>,
+) -> Option<Check> {
+    let (seen, wished, unit) = match aim {
+        RateAim::FileBytes(wished) => (file_bytes?, wished, "bytes"),
+        RateAim::BitsPerSecond(wished) => {
+            let (film, packets) = film?;
+            let pts = sorted_pts(packets);
+            let (first, last) = (*pts.first()?, *pts.last()?);
+            // The last frame lasts as long as the others do on average.
+            let between = u64::try_from(packets.len()).ok()?.checked_sub(1).filter(|n| *n > 0)?;
+            let span = u64::try_from(film.timebase()?.micros(last.saturating_sub(first))).ok()?;
+            let micros = u128::from(span) * u128::from(between + 1) / u128::from(between);
+            let bytes: u64 = packets.iter().map(|packet| u64::from(packet.size)).sum();
+            let bits = rate::bits_per_second(bytes.saturating_mul(8), u64::try_from(micros).ok()?);
+            (bits, wished, "bits per second")
+        }
+    };
+    let off = (i128::from(seen) - i128::from(wished)) * 1000 / i128::from(wished.max(1));
+    let sign = if off < 0 { "-" } else { "+" };
+    let off = off.unsigned_abs();
+    let detail = format!("{seen} {unit}, {sign}{}.{} % of {wished}", off / 10, off % 10);
+    Some(check("wished size", Ok(detail)))
+}
+
 /// Formats whose decoders need what the header holds, in every container of ours.
 fn parameter_sets(film: &MadeStream) -> Result<String, String> {
     let needed = matches!(film.codec_name.as_str(), "h264" | "hevc" | "av1");
@@ -338,57 +410,6 @@ fn film_frames(film: &MadeStream, packets: &[Packet], from: &MergeFrom) -> Optio
         MergeFrom::Parts(join) => observe::frames(packets, timebase, join.film.timebase, 0),
         MergeFrom::WholeTitle(_) => observe::frames(packets, timebase, timebase, 0),
     }
-}
-
-/// Decodes what was made here. What was copied is as good as the source's.
-async fn decode(
-    attempt: &Attempt<'_>,
-    output: &MediaInput,
-    file: &MadeFile,
-    expected: &[MergedStream],
-) -> Result<(Check, u64), WorkError> {
-    let made = expected.iter().enumerate().filter(|(_, merged)| {
-        let decodable = matches!(expected_as(merged, file), Counted::Video | Counted::Audio);
-        decodable && merged.stream.origin != Origin::Copied
-    });
-    let streams: Vec<u32> = made
-        .filter_map(|(position, _)| counterpart(file, expected, position))
-        .map(|s| s.index)
-        .collect();
-    if streams.is_empty() {
-        return Ok((check("decode", Ok("nothing was encoded".to_owned())), 0));
-    }
-    let invocation = Invocation::decode(&file.format.format_name, output, &streams);
-    let call = Call {
-        attempt,
-        invocation: &invocation,
-        reading: Reading::Made,
-        what: "decoding the output",
-    };
-    let finished = call.run_to_any_end().await?;
-    // ffmpeg looks into all streams when it opens a file; copied ones are as good as the source's.
-    let decoded = |stream: &&MadeStream| streams.contains(&stream.index);
-    let others = file.streams.iter().filter(|stream| !decoded(stream));
-    // And its null muxer minds equal times, which are checked apart.
-    let others: Vec<String> = others
-        .flat_map(|stream| match stream.codec_name.as_str() {
-            // MP4 has one name for all layers, so that another layer's decoder may look into it.
-            "mp1" | "mp2" | "mp3" => vec!["mp1".to_owned(), "mp2".to_owned(), "mp3".to_owned()],
-            name => vec![name.to_owned()],
-        })
-        .chain(["null".to_owned()])
-        .filter(|name| {
-            !name.is_empty()
-                && !file.streams.iter().filter(decoded).any(|s| s.codec_name.starts_with(name))
-        })
-        .collect();
-    let complaints = ffmpeg_log::without_decoders(finished.log_tail.trim(), &others);
-    let result = if finished.exit.is_success() && complaints.is_empty() {
-        Ok(format!("{} decoded without a complaint", counted(streams.len(), "stream")))
-    } else {
-        Err(format!("ffmpeg {}: {}", finished.exit, ffmpeg_log::last_lines(&complaints)))
-    };
-    Ok((check("decode", result), finished.cpu_millis))
 }
 
 #[cfg(test)]

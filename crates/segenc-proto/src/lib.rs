@@ -11,9 +11,11 @@ pub mod rest;
 /// Messages and services generated from `segmented_encoder.proto`.
 #[expect(
     missing_docs,
+    non_camel_case_types,
     clippy::pedantic,
     clippy::allow_attributes,
     clippy::derive_partial_eq_without_eq,
+    clippy::large_enum_variant,
     reason = "generated code; the .proto documents it"
 )]
 pub mod grpc {

@@ -6,6 +6,14 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod page;
+
+pub use page::{
+    Changes, CreateToken, JoinView, LogIn, MediaEntry, MediaListing, NewTokenView, OptionsCheck,
+    OptionsChecked, PresetView, RefusalView, SessionView, SetPassword, SourceView, StreamView,
+    TaskChanges, TokenView, WorkView,
+};
+
 /// `POST /api/jobs`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +38,12 @@ pub struct CreateJob {
     /// Wished segment length in seconds.
     #[serde(default)]
     pub segment_seconds: Option<u32>,
+    /// Wished size of the finished file in bytes, met within two per cent. Instead of a quality or a bitrate.
+    #[serde(default)]
+    pub target_size: Option<u64>,
+    /// Encode a film with Dolby Vision or HDR10+ without it, instead of refusing it.
+    #[serde(default)]
+    pub drop_dynamic_hdr: bool,
 }
 
 /// The source of a job: exactly one of `path` and `upload`.
@@ -129,6 +143,9 @@ pub struct Progress {
     pub segments_done: u32,
     /// Segments planned so far.
     pub segments_planned: u32,
+    /// Where a size is wished: segments measured so far, until all are and the bits of each are known.
+    #[serde(default)]
+    pub segments_measured: Option<u32>,
     /// Attempts running now.
     pub running: u32,
     /// Sum of the running attempts' speed in frames per second.
@@ -168,7 +185,7 @@ pub struct OutputView {
 pub struct TaskView {
     /// Its number, unique over all jobs.
     pub id: u64,
-    /// `analysis`, `segment`, `other_streams`, `whole` or `merge`.
+    /// `analysis`, `segment`, `measure`, `retake`, `weigh`, `other_streams`, `whole` or `merge`.
     pub kind: String,
     /// Which segment.
     pub segment: Option<SegmentView>,
@@ -221,7 +238,7 @@ pub struct AttemptView {
 }
 
 /// A worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WorkerView {
     /// Its number.
     pub id: u64,
@@ -261,6 +278,8 @@ pub struct WorkerView {
     pub source_bytes_fetched: u64,
     /// Bytes of outputs that it delivered since the server started.
     pub bytes_delivered: u64,
+    /// What it does now.
+    pub work: Vec<WorkView>,
 }
 
 /// `GET /api/jobs/{id}/report`: what was made, by whom, and what was checked.

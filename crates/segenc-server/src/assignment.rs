@@ -2,17 +2,29 @@
 //!
 //! Pure. It knows the plan and the user's wish, but no wire and no folder.
 
+use std::collections::BTreeMap;
+
 use segenc_core::ids::AttemptId;
 use segenc_core::plan::{Film, Origin, OutputStream, PlanHeader, Way, codec_of};
 use segenc_core::pool::Pool;
 use segenc_core::pool::job::Job;
 use segenc_core::pool::task::{Blob, Task, TaskKind};
+use segenc_core::rate::{Notes, RateAim, RateWish, bits_per_second};
 use segenc_core::source::{SourceFacts, StreamFacts, StreamKind};
-use segenc_core::spec::{JobSpec, OutputOption, VideoEncode, VideoSpec};
+use segenc_core::spec::{
+    AFFORDABLE_PER_CENT, JobSpec, OutputOption, Verify, VideoEncode, VideoSpec,
+};
 use segenc_core::work::{
-    Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, SegmentWork, StreamsWork, Work,
+    Decode, Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, Pass, SegmentWork,
+    StreamsWork, Work,
 };
 use thiserror::Error;
+
+/// The number of the first input that another task has made: the source is number 0.
+const FIRST_BLOB: u32 = 1;
+
+/// For a source that tells no frame rate; it only chooses the quality of the measuring pass.
+const USUAL_FRAMES_PER_SECOND: u64 = 25;
 
 /// An input of a task; its number is its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,15 +61,19 @@ pub(crate) fn assignment(
     let mut inputs = vec![InputRef::Source];
     let work = match task.kind {
         TaskKind::Analysis => Work::Analysis,
-        TaskKind::Segment(index) => {
-            Work::Segment(segment(job, task, facts, header, index).ok_or(lacks("segment"))?)
+        TaskKind::Segment(index) | TaskKind::Measure(index) | TaskKind::Retake(index) => {
+            let plain = segment(job, task, facts, header, index).ok_or(lacks("segment"))?;
+            let (work, notes) = pass(pool, job, task, plain).ok_or(lacks("bits"))?;
+            inputs.extend(notes.map(InputRef::Blob));
+            Work::Segment(work)
         }
+        TaskKind::Weigh => Work::Weigh(copied_streams(&job.spec, facts, header)),
         TaskKind::OtherStreams => Work::OtherStreams(other_streams(&job.spec, facts, header)),
         TaskKind::Whole => Work::Whole(whole(&job.spec, facts, header)),
         TaskKind::Merge => {
             let (from, blobs) = parts(pool, job, facts, header).ok_or(lacks("finished parts"))?;
             inputs.extend(blobs.into_iter().map(InputRef::Blob));
-            Work::Merge(merge(&job.spec, facts, header, from))
+            Work::Merge(merge(&job.spec, facts, header, from, decode(pool, job)))
         }
     };
     Ok((work, inputs))
@@ -81,11 +97,72 @@ fn segment(
         filter_range: segment.filter_range,
         seek_micros: seek,
         encoder: video.encoder.clone(),
-        options: video.options.clone(),
+        options: match &job.spec.buffer {
+            Some(buffer) => buffer.segment_options.clone(),
+            None => video.options.clone(),
+        },
         filter: video.filter.clone(),
         expected: segment.expected.clone(),
         threads: threads(video).unwrap_or(header.encoder_threads),
+        pass: Pass::Only,
     })
+}
+
+/// A segment's work as the pass that the task is, and the notes that it reads.
+fn pass(
+    pool: &Pool,
+    job: &Job,
+    task: &Task,
+    plain: SegmentWork,
+) -> Option<(SegmentWork, Option<Blob>)> {
+    let Some(RateWish { aim, passes }) = job.rate() else { return Some((plain, None)) };
+    if let TaskKind::Measure(_) = task.kind {
+        let mut options = passes.measure.clone();
+        options
+            .push(passes.quality.option(mean_bits_per_second(job, *aim), pixels_per_second(job)));
+        return Some((SegmentWork { options, pass: Pass::Measure, ..plain }, None));
+    }
+    let segment = job.segments.get(usize::try_from(plain.index).ok()?)?;
+    let bits = job.bits_asked(plain.index, task.kind)?;
+    let bits = bits_per_second(bits, job.micros_of(segment)?);
+    let mut options = passes.real.clone();
+    options.push(option(passes.bitrate_option.clone(), bits.to_string()));
+    let notes = match passes.notes {
+        Notes::Measured => {
+            let measured = TaskKind::Measure(plain.index);
+            let task = pool.tasks_of(job.id).find(|task| task.kind == measured)?;
+            Some(task.output()?.clone())
+        }
+        Notes::None => None,
+    };
+    let pass = Pass::Real { notes_input: notes.as_ref().map(|_| FIRST_BLOB) };
+    Some((SegmentWork { options, pass, ..plain }, notes))
+}
+
+/// The bitrate that the film will have, about: of a file's size the film usually takes nearly all.
+fn mean_bits_per_second(job: &Job, aim: RateAim) -> u64 {
+    match aim {
+        RateAim::BitsPerSecond(bits) => bits,
+        RateAim::FileBytes(bytes) => {
+            let micros = job.segments.iter().filter_map(|segment| job.micros_of(segment)).sum();
+            bits_per_second(bytes.saturating_mul(8), micros)
+        }
+    }
+}
+
+/// Pixels of the source's film in a second.
+fn pixels_per_second(job: &Job) -> u64 {
+    let film = job.header.as_ref().and_then(|header| header.film.as_ref());
+    let stream = film.and_then(|film| {
+        let facts = job.facts.as_ref()?;
+        facts.streams.iter().find(|stream| stream.index == film.stream)?.video.as_ref()
+    });
+    let pixels =
+        stream.map_or(0, |video| u64::from(video.width).saturating_mul(u64::from(video.height)));
+    match film.and_then(|film| film.rate).filter(|rate| rate.den > 0) {
+        Some(rate) => pixels.saturating_mul(u64::from(rate.num)) / u64::from(rate.den),
+        None => pixels.saturating_mul(USUAL_FRAMES_PER_SECOND),
+    }
 }
 
 /// The number of threads that the user names.
@@ -145,6 +222,19 @@ fn other_streams(spec: &JobSpec, facts: &SourceFacts, header: &PlanHeader) -> St
         demuxer: facts.demuxer.clone(),
         source_streams: encoded.iter().map(|placed| placed.facts.index).collect(),
         options,
+        container: spec.container.clone(),
+    }
+}
+
+/// The streams that the merge copies, as a file of their own.
+fn copied_streams(spec: &JobSpec, facts: &SourceFacts, header: &PlanHeader) -> StreamsWork {
+    let copied = header.layout.iter().filter(|stream| stream.origin == Origin::Copied);
+    let source_streams: Vec<u32> = copied.map(|stream| stream.source_stream).collect();
+    let copies = (0..source_streams.len()).map(|number| option(format!("c:{number}"), "copy"));
+    StreamsWork {
+        demuxer: facts.demuxer.clone(),
+        options: copies.collect(),
+        source_streams,
         container: spec.container.clone(),
     }
 }
@@ -219,7 +309,13 @@ fn film_options(video: &VideoEncode, number: usize) -> Vec<OutputOption> {
     options
 }
 
-fn merge(spec: &JobSpec, facts: &SourceFacts, header: &PlanHeader, from: MergeFrom) -> MergeWork {
+fn merge(
+    spec: &JobSpec,
+    facts: &SourceFacts,
+    header: &PlanHeader,
+    from: MergeFrom,
+    decode: Decode,
+) -> MergeWork {
     let streams = placed(facts, header)
         .into_iter()
         .map(|placed| MergedStream {
@@ -233,7 +329,28 @@ fn merge(spec: &JobSpec, facts: &SourceFacts, header: &PlanHeader, from: MergeFr
         container: spec.container.clone(),
         from,
         streams,
-        verify: spec.verify,
+        decode,
+        size: spec.rate.as_ref().map(|rate| rate.aim),
+        buffer: spec.buffer.as_ref().map(|buffer| buffer.limit),
+    }
+}
+
+/// What the wish means for this job, now that its cost is known. Where nothing measured it, all is decoded.
+fn decode(pool: &Pool, job: &Job) -> Decode {
+    match job.spec.verify {
+        Verify::Full => Decode::Everything,
+        Verify::Quick => Decode::Nothing,
+        Verify::Affordable => {
+            let attempts = pool.tasks_of(job.id).flat_map(|task| task.attempts.iter());
+            let spent: u64 = attempts
+                .filter_map(|attempt| attempt.observed.as_ref())
+                .map(|observed| observed.cpu_millis)
+                .fold(0, u64::saturating_add);
+            match spent {
+                0 => Decode::Everything,
+                _ => Decode::Within(spent.saturating_mul(AFFORDABLE_PER_CENT) / 100),
+            }
+        }
     }
 }
 
@@ -269,13 +386,13 @@ fn parts(
 }
 
 fn joined_segments(pool: &Pool, job: &Job, film: &Film) -> Option<(Vec<JoinedSegment>, Vec<Blob>)> {
-    let mut outputs: Vec<(u32, &Blob)> = Vec::new();
+    let mut outputs: BTreeMap<u32, &Blob> = BTreeMap::new();
+    // A segment that was made once more comes after its first one, and takes its place.
     for task in pool.tasks_of(job.id) {
-        if let TaskKind::Segment(index) = task.kind {
-            outputs.push((index, task.output()?));
+        if let TaskKind::Segment(index) | TaskKind::Retake(index) = task.kind {
+            outputs.insert(index, task.output()?);
         }
     }
-    outputs.sort_by_key(|(index, _)| *index);
     if outputs.len() != job.segments.len() {
         return None;
     }

@@ -1,6 +1,9 @@
 //! Who may do what: random tokens, kept hashed, compared in constant time.
 //!
-//! Knows tokens and roles, not what they protect.
+//! Knows tokens and roles, not what they protect. People at the page are in `people`.
+
+mod people;
+mod programs;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,6 +18,8 @@ use subtle::ConstantTimeEq as _;
 
 use crate::clock;
 use crate::store::{Store, StoreError, TokenKind, TokenRow};
+pub(crate) use people::{LoginError, People, Role, SESSION_LIFE};
+pub(crate) use programs::ProgramToken;
 
 /// Random bytes of a token: 256 bit, beyond any guessing.
 const TOKEN_BYTES: usize = 32;
@@ -39,9 +44,11 @@ pub(crate) struct Tokens {
     known: Arc<RwLock<HashMap<Hash, Known>>>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Known {
     kind: TokenKind,
+    label: String,
+    created: Millis,
     expires: Option<Millis>,
 }
 
@@ -52,7 +59,9 @@ impl Tokens {
         let known = rows
             .iter()
             .filter_map(|row| {
-                Some((unhex(&row.hash)?, Known { kind: row.kind, expires: row.expires }))
+                let TokenRow { hash, kind, label, created, expires } = row;
+                let (kind, created, expires) = (*kind, *created, *expires);
+                Some((unhex(hash)?, Known { kind, label: label.clone(), created, expires }))
             })
             .collect();
         Ok(Self { store, known: Arc::new(RwLock::new(known)) })
@@ -60,6 +69,10 @@ impl Tokens {
 
     /// What the token opens, if it is known, not revoked and not expired.
     pub(crate) fn kind_of(&self, token: &str) -> Option<TokenKind> {
+        self.look_up(token).map(|known| known.kind)
+    }
+
+    fn look_up(&self, token: &str) -> Option<Known> {
         if token.is_empty() || token.len() > TOKEN_TEXT_MAX {
             return None;
         }
@@ -72,7 +85,7 @@ impl Tokens {
             return None;
         }
         let alive = found.expires.is_none_or(|expires| clock::now() < expires);
-        alive.then_some(found.kind)
+        alive.then(|| found.clone())
     }
 
     /// Makes a new token.
@@ -99,11 +112,12 @@ impl Tokens {
         };
         self.store.insert_token(&row).await?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(hash, Known { kind, expires: None });
+        let TokenRow { label, created, expires, .. } = row;
+        known.insert(hash, Known { kind, label, created, expires });
         Ok(())
     }
 
-    /// Makes all tokens of this kind worthless, but for one that stays.
+    /// Makes all tokens of this kind and purpose worthless, but for one that stays.
     pub(crate) async fn revoke_others(
         &self,
         kind: TokenKind,
@@ -112,7 +126,10 @@ impl Tokens {
         let keep: Hash = Sha256::digest(but.reveal().as_bytes()).into();
         let others: Vec<Hash> = {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            let others = known.iter().filter(|(hash, known)| known.kind == kind && **hash != keep);
+            // What was given to programs is taken away one by one, by whoever gave it.
+            let others = known.iter().filter(|(hash, known)| {
+                known.kind == kind && **hash != keep && !programs::is_for_program(known)
+            });
             others.map(|(hash, _)| *hash).collect()
         };
         for hash in others {

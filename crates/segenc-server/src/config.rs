@@ -4,9 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use segenc_core::spec::JobSpec;
+use segenc_proto::rest::PresetView;
 
 /// Parses the user's ffmpeg output options: words, container where given, name of the output file.
 pub type SpecParser = fn(&[String], Option<&str>, &str) -> Result<JobSpec, SpecRefusal>;
+
+/// Makes the same wish with a finished file of so many bytes.
+pub type SizeAimer = fn(&JobSpec, u64) -> Result<JobSpec, SpecRefusal>;
 
 /// Options that cannot become a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +45,10 @@ pub struct ServerConfig {
     pub protection: Protection,
     /// `HOST:PORT` to be named in join strings, if it is not the address listened on.
     pub advertise: Option<String>,
+    /// Options under names that users are offered.
+    pub presets: Vec<PresetView>,
     /// Parser of the user's options.
     pub parse_spec: SpecParser,
+    /// What makes a wish one for a file of some size.
+    pub aim_at_size: SizeAimer,
 }

@@ -83,6 +83,10 @@ impl DataDir {
         self.root.join("join")
     }
 
+    pub(crate) fn logins(&self) -> PathBuf {
+        self.root.join("logins.json")
+    }
+
     pub(crate) fn shared_files_proof(&self) -> PathBuf {
         self.root.join("shared-files-proof")
     }

@@ -17,15 +17,17 @@ mod http;
 mod incoming;
 mod listener;
 mod media_files;
+mod page;
 mod planning;
 mod running;
 mod shared;
 mod storage;
 mod store;
+mod structure;
 mod sweeper;
 mod tls;
 mod traffic;
 mod turns;
 
-pub use config::{Protection, ServerConfig, SpecParser, SpecRefusal};
+pub use config::{Protection, ServerConfig, SizeAimer, SpecParser, SpecRefusal};
 pub use running::{RunningServer, StartError, start};

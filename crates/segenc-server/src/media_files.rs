@@ -13,6 +13,10 @@ use crate::auth::hex;
 use crate::clock;
 use crate::store::Overwrite;
 
+mod listing;
+
+pub(crate) use listing::Listing;
+
 /// Bytes at each end of a file that go into its fingerprint.
 const FINGERPRINT_BYTES: u64 = 64 * 1024;
 

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{AuthError, Tokens, hex, random_token};
+use crate::auth::{AuthError, People, Tokens, hex, random_token};
 use crate::blobs::Blobs;
 use crate::config::{Protection, ServerConfig};
 use crate::data_dir::{DataDir, DataDirError, write_private};
@@ -145,6 +145,7 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     let admin_token = admin_token(&data_dir, &tokens).await?;
     let join = join_string(&data_dir, &tokens, server_address.clone()).await?;
     let shared_files = shared_files_proof(&data_dir)?;
+    let people = People::open(&data_dir.logins()).map_err(secrets)?;
     let (stop, stop_coordinator) = (CancellationToken::new(), CancellationToken::new());
     let storage = Storage::new(data_dir.root().to_owned());
     let (coordinator, coordinating) =
@@ -155,11 +156,14 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         coordinator,
         store,
         tokens,
+        people,
         blobs: Blobs::new(data_dir.blobs(), data_dir.partial()),
         roots: MediaRoots::new(&config.media_roots),
         traffic: Traffic::default(),
         upload_turns: Turns::default(),
+        presets: config.presets,
         parse_spec: config.parse_spec,
+        aim_at_size: config.aim_at_size,
         shared_files,
         stop: stop.clone(),
         data_dir,
@@ -205,6 +209,19 @@ impl RunningServer {
     #[must_use]
     pub fn join_string(&self) -> JoinString {
         self.join.clone()
+    }
+
+    /// Where people find the page, without a slash at the end.
+    #[must_use]
+    pub fn page_url(&self) -> String {
+        self.server_address.base_url()
+    }
+
+    /// A link that lets one browser in, once and for an hour; `None` as soon as there is a password.
+    #[must_use]
+    pub fn login_link(&self) -> Option<Secret> {
+        let code = self.shared.people.issue_code().ok().flatten()?;
+        Some(Secret::new(format!("{}/login#{}", self.page_url(), code.reveal())))
     }
 
     /// Lets open requests end, but not for ever, and closes the database.

@@ -7,12 +7,13 @@ use segenc_core::pool::Pool;
 use segenc_core::pool::job::{Job, SourceLocation};
 use segenc_core::pool::task::{AttemptState, Task};
 use segenc_proto::grpc::SharedFilesProof;
+use segenc_proto::rest::PresetView;
 use tokio_util::sync::CancellationToken;
 
 use crate::assignment::InputRef;
-use crate::auth::Tokens;
+use crate::auth::{People, Tokens};
 use crate::blobs::Blobs;
-use crate::config::SpecParser;
+use crate::config::{SizeAimer, SpecParser};
 use crate::coordinator::Coordinator;
 use crate::data_dir::DataDir;
 use crate::media_files::MediaRoots;
@@ -25,12 +26,15 @@ pub(crate) struct Shared {
     pub(crate) coordinator: Coordinator,
     pub(crate) store: Store,
     pub(crate) tokens: Tokens,
+    pub(crate) people: People,
     pub(crate) blobs: Blobs,
     pub(crate) data_dir: DataDir,
     pub(crate) roots: MediaRoots,
     pub(crate) traffic: Traffic,
     pub(crate) upload_turns: Turns<String>,
+    pub(crate) presets: Vec<PresetView>,
     pub(crate) parse_spec: SpecParser,
+    pub(crate) aim_at_size: SizeAimer,
     pub(crate) shared_files: SharedFilesProof,
     pub(crate) stop: CancellationToken,
 }

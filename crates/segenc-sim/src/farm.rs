@@ -5,7 +5,7 @@ mod users;
 
 use segenc_core::ids::JobId;
 use segenc_core::pool::command::{Command, Rejection};
-use segenc_core::pool::job::JobState;
+use segenc_core::pool::job::{Job, JobState};
 use segenc_core::time::Millis;
 
 use crate::agenda::{Agenda, Letter, Local, Occurrence};
@@ -148,7 +148,9 @@ impl Farm<'_> {
     /// Whether all jobs have ended for good: what failed is taken up again once it is quiet.
     fn all_ended(&self) -> bool {
         self.jobs.iter().all(|job| match job.and_then(|job| self.server.pool.job(job)) {
-            Some(job) => matches!(job.state, JobState::Completed | JobState::Canceled),
+            Some(job) => {
+                matches!(job.state, JobState::Completed | JobState::Canceled) || cannot_be(job)
+            }
             None => false,
         })
     }
@@ -187,6 +189,12 @@ impl Farm<'_> {
             events: self.server.events(),
         }
     }
+}
+
+/// Whether the job wishes what no farm can do, and was told so.
+fn cannot_be(job: &Job) -> bool {
+    let reason = job.failure.as_ref().map(|failure| failure.reason.as_str());
+    matches!(reason, Some("target-size-too-small" | "target-size-needs-segments"))
 }
 
 /// What a worker hears that the server could not even be asked: nothing. What it hears else is a reply.

@@ -1,8 +1,9 @@
 //! What a seed stands for: jobs, machines, the network, and what goes wrong when.
 
-use segenc_core::plan::{Cut, Film, Frames, PlanHeader, Segment, Way};
+use segenc_core::plan::{Cut, Film, Frames, Origin, OutputStream, PlanHeader, Segment, Way};
 use segenc_core::pool::command::NewJob;
 use segenc_core::pool::job::{Fingerprint, SourceLocation, SourceRef};
+use segenc_core::rate::{Notes, Overshoot, Passes, QualityScale, RateAim, RateWish};
 use segenc_core::source::SourceFacts;
 use segenc_core::spec::{JobSpec, SplitPolicy, Verify, VideoEncode, VideoSpec};
 use segenc_core::time::{MICROSECONDS, Millis, PtsRange};
@@ -15,6 +16,13 @@ const ENCODER: &str = "libx265";
 const USUAL_ENCODER: &str = "libx264";
 /// Frames of every segment: their number plays no part, only whether it is the planned one.
 const FRAMES: u64 = 240;
+
+/// Bitrate of jobs that wish one: segments last a millisecond.
+const BITS_PER_SECOND: u64 = 1_000_000_000;
+/// What is weighed beside the film, in bytes.
+pub(crate) const WEIGHT: u64 = 100_000;
+/// Size of files that are to have one.
+const FILE_BYTES: u64 = 10_000_000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
@@ -40,6 +48,8 @@ pub(crate) struct Wish {
     pub(crate) segments: Vec<Segment>,
     /// Segments that come out wrong on the first rung; the flag: on the second one too.
     pub(crate) stubborn: Vec<(u32, Rungs)>,
+    /// Segments that come out larger than their bits.
+    pub(crate) fat: Vec<u32>,
     /// Work of all segments.
     pub(crate) work: u64,
 }
@@ -82,6 +92,8 @@ pub(crate) enum Mishap {
     Forget(usize, Millis),
     /// It leaves in good order, and comes back after this time.
     SignOff(usize, Millis),
+    /// Its line breaks, and the server takes back what it holds; it goes on and learns of it later.
+    LineLost(usize),
     /// It stands still for this time, and goes on as if nothing had been.
     Freeze(usize, Millis),
     /// The server dies and is back after this time.
@@ -177,7 +189,7 @@ fn draw_mishaps(
         let at = random.between(0, until - 1);
         let machine = random.position(machines);
         let job = random.position(jobs);
-        let mishap = match random.between(0, 24) {
+        let mishap = match random.between(0, 26) {
             0..=4 => Mishap::Kill(machine, random.between(100, 40_000)),
             5 => Mishap::Forget(machine, random.between(100, 40_000)),
             6 => Mishap::SignOff(machine, random.between(100, 40_000)),
@@ -192,6 +204,7 @@ fn draw_mishaps(
             18 => Mishap::Drain(machine),
             19 | 20 => Mishap::Release(machine),
             21 => Mishap::Remove(machine),
+            22 | 23 => Mishap::LineLost(machine),
             _ => Mishap::Claim(machine),
         };
         mishaps.push((at, mishap));
@@ -216,12 +229,27 @@ fn draw_wish(random: &mut Random, calm: bool) -> Wish {
             }
         }
     }
+    let fat = segments.iter().filter(|_| random.chance(100)).map(|segment| segment.index).collect();
+    let mut spec = spec();
+    let mut layout = Vec::new();
+    if !calm && random.chance(350) {
+        let file = random.chance(400);
+        // A size of the whole file that is too small fails the job, as it should.
+        let too_small = random.chance(100);
+        let aim = match (file, too_small) {
+            (false, _) => RateAim::BitsPerSecond(BITS_PER_SECOND),
+            (true, false) => RateAim::FileBytes(FILE_BYTES),
+            (true, true) => RateAim::FileBytes(WEIGHT),
+        };
+        spec.rate = Some(rate(aim));
+        layout.push(OutputStream { source_stream: 1, origin: Origin::Copied });
+    }
     let work = segments.iter().map(|segment| segment.source_bytes).sum::<u64>().max(5_000);
     Wish {
         at: if calm { 0 } else { random.between(0, 15_000) },
         job: NewJob {
             name: "film".to_owned(),
-            spec: spec(),
+            spec,
             source: source(),
             output_path: None,
             priority: i32::try_from(random.between(0, 2)).unwrap_or_default(),
@@ -232,14 +260,21 @@ fn draw_wish(random: &mut Random, calm: bool) -> Wish {
             } else {
                 Way::Segments
             },
-            film: Some(Film { stream: 0, timebase: MICROSECONDS, shift: 0, rate: None }),
-            layout: Vec::new(),
+            film: Some(Film {
+                stream: 0,
+                timebase: MICROSECONDS,
+                shift: 0,
+                rate: None,
+                mastering: None,
+            }),
+            layout,
             other_streams: !calm && random.chance(500),
             target_millis: 6_000,
             encoder_threads: 1,
         },
         segments,
         stubborn,
+        fat,
         work,
     }
 }
@@ -284,6 +319,30 @@ fn spec() -> JobSpec {
         split: SplitPolicy::Segments { run_up: 0, run_out: 0 },
         verify: Verify::Quick,
         segment_seconds: None,
+        dynamic_hdr: segenc_core::spec::DynamicHdr::Refuse,
+        rate: None,
+        buffer: None,
+    }
+}
+
+/// A wish whose options play no part: only what is asked for and what comes out.
+fn rate(aim: RateAim) -> RateWish {
+    RateWish {
+        aim,
+        passes: Passes {
+            measure: Vec::new(),
+            quality: QualityScale {
+                option: "crf".to_owned(),
+                at_reference: 20,
+                per_halving: 6,
+                least: 10,
+                most: 40,
+            },
+            real: Vec::new(),
+            bitrate_option: "b:v".to_owned(),
+            notes: Notes::Measured,
+            overshoot: Overshoot { usual: 0, per_doubling: 0 },
+        },
     }
 }
 

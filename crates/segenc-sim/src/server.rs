@@ -27,6 +27,7 @@ pub(crate) struct Order {
     pub(crate) job: JobId,
     pub(crate) kind: TaskKind,
     pub(crate) longer_run_up: bool,
+    pub(crate) bits_asked: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +86,17 @@ impl Server {
     fn order(&self, attempt: AttemptId) -> Option<Order> {
         let task = self.pool.task(attempt.task)?;
         let (job, kind, longer_run_up) = (task.job, task.kind, task.longer_run_up);
-        Some(Order { attempt, job, kind, longer_run_up })
+        let index = match kind {
+            TaskKind::Segment(index) | TaskKind::Retake(index) => Some(index),
+            TaskKind::Analysis
+            | TaskKind::Measure(_)
+            | TaskKind::OtherStreams
+            | TaskKind::Weigh
+            | TaskKind::Whole
+            | TaskKind::Merge => None,
+        };
+        let bits_asked = index.and_then(|index| self.pool.job(job)?.bits_asked(index, kind));
+        Some(Order { attempt, job, kind, longer_run_up, bits_asked })
     }
 
     /// Dies, and is back at `until` with what it stored.

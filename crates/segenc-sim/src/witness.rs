@@ -21,6 +21,8 @@ pub(crate) struct Witness {
     accepted: BTreeMap<TaskId, AttemptId>,
     /// Attempts whose bytes are stored.
     delivered: BTreeSet<AttemptId>,
+    /// Jobs whose bits are shared.
+    allocated: BTreeSet<JobId>,
     /// Attempts whose result was looked at and found wrong.
     judged: BTreeSet<AttemptId>,
 }
@@ -55,6 +57,7 @@ impl Witness {
                 self.current.remove(attempt);
                 Ok(())
             }
+            Happening::BitsAllocated { job, .. } => self.allocated(pool, *job),
             Happening::AttemptExpired { attempt } => self.expired(command, event.at, *attempt),
             Happening::AttemptCanceled { attempt } => {
                 self.is_current(*attempt, "was canceled")?;
@@ -65,6 +68,7 @@ impl Witness {
             Happening::JobCreated { .. }
             | Happening::PlanStarted { .. }
             | Happening::SegmentsPlanned { .. }
+            | Happening::SegmentsRetaken { .. }
             | Happening::PlanCompleted { .. }
             | Happening::SplitAbandoned { .. }
             | Happening::SegmentRunUpLengthened { .. }
@@ -127,7 +131,7 @@ impl Witness {
             return Err(format!("task {} has two results: {earlier} and {id}", id.task));
         }
         let task = pool.task(id.task).ok_or_else(|| format!("task {} is lost", id.task))?;
-        if task.kind != TaskKind::Analysis && !self.delivered.contains(&id) {
+        if !task.only_tells() && !self.delivered.contains(&id) {
             return Err(format!("attempt {id} was accepted without its output"));
         }
         if task.state != TaskState::Done {
@@ -148,6 +152,30 @@ impl Witness {
         }
     }
 
+    /// Bits are shared only when everything that decides on them is known, and never again.
+    fn allocated(&mut self, pool: &Pool, id: JobId) -> Result<(), String> {
+        let job = pool.job(id).ok_or_else(|| format!("job {id} is lost"))?;
+        if !self.allocated.insert(id) {
+            return Err(format!("the bits of job {id} are shared twice"));
+        }
+        for task in pool.tasks_of(id) {
+            let known = self.accepted.contains_key(&task.id);
+            match task.kind {
+                TaskKind::Measure(_) if !known => {
+                    return Err(format!("task {} has not measured yet", task.id));
+                }
+                TaskKind::OtherStreams | TaskKind::Weigh if !known && job.aims_at_file_size() => {
+                    return Err(format!("task {} decides on the bits of job {id}", task.id));
+                }
+                TaskKind::Segment(_) if self.newest.contains_key(&task.id) => {
+                    return Err(format!("task {} began before it had its bits", task.id));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn completed(&self, pool: &Pool, id: JobId) -> Result<(), String> {
         let job = pool.job(id).ok_or_else(|| format!("job {id} is lost"))?;
         let done = |kind: TaskKind| {
@@ -158,7 +186,9 @@ impl Witness {
         } else {
             done(TaskKind::Whole)
         };
-        if film && done(TaskKind::Merge) && done(TaskKind::Analysis) {
+        let retaken = job.retakes.keys().all(|index| done(TaskKind::Retake(*index)));
+        let sized = !job.is_split() || job.rate().is_none() || self.allocated.contains(&id);
+        if film && retaken && sized && done(TaskKind::Merge) && done(TaskKind::Analysis) {
             return Ok(());
         }
         Err(format!("job {id} is completed, but a part of it was never made"))

@@ -1,13 +1,15 @@
 //! Runs one attempt from its receipt to its delivery.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use segenc_core::pool::task::Observed;
-use segenc_core::work::{MergeFrom, Work};
+use segenc_core::work::{MergeFrom, Pass, Work};
+use segenc_media::confinement::Confinement;
 use segenc_media::{
-    Made, Progress, Tools, WorkError, encode_other_streams, encode_segment, encode_whole, merge,
+    Made, Progress, Tools, WorkError, encode_noted, encode_other_streams, encode_segment,
+    encode_whole, measure_segment, merge, weigh,
 };
 use segenc_proto::convert::AssignedTask;
 use tokio::sync::watch;
@@ -38,6 +40,8 @@ pub(crate) struct Workshop {
     pub(crate) cache: SourceCache,
     /// Threads that one encode may use for what its task does not fix.
     pub(crate) threads: u32,
+    /// Confines the programs, where that can be had.
+    pub(crate) launcher: Option<PathBuf>,
 }
 
 /// Runs an attempt that holds `place`, until it is delivered or `cancel` ends it.
@@ -68,6 +72,7 @@ pub(crate) async fn run(
                 cancel: cancel.clone(),
                 progress,
                 encode_threads: workshop.threads,
+                confinement: None,
             };
             let work = Running { workshop, session, task: &task, place: &place, surroundings };
             tokio::select! {
@@ -95,7 +100,7 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    async fn run(&self) -> Ending {
+    async fn run(mut self) -> Ending {
         let gathered = tokio::select! {
             inputs = self.gather() => inputs,
             () = self.surroundings.cancel.cancelled() => return Ending::Canceled,
@@ -105,6 +110,9 @@ impl Running<'_> {
             Err(WorkError::Canceled) => return Ending::Canceled,
             Err(WorkError::Failed(failure)) => return Ending::Failed(failure),
         };
+        let launcher = self.workshop.launcher.as_deref();
+        self.surroundings.confinement =
+            launcher.map(|launcher| Confinement::around(launcher, inputs.media.values()));
         match self.work(&inputs).await {
             Ok(ending) => ending,
             Err(WorkError::Canceled) => Ending::Canceled,
@@ -142,7 +150,18 @@ impl Running<'_> {
                 Analysis { session: self.session, id, attempt, source }.run().await?;
                 Ok(Ending::Reported(Observed::default()))
             }
-            Work::Segment(work) => encode_segment(attempt, source, work).await.map(file),
+            Work::Segment(work) => match &work.pass {
+                Pass::Only => encode_segment(attempt, source, work).await.map(file),
+                Pass::Measure => measure_segment(attempt, source, work).await.map(file),
+                Pass::Real { notes_input: None } => {
+                    encode_segment(attempt, source, work).await.map(file)
+                }
+                Pass::Real { notes_input: Some(num) } => {
+                    let notes = inputs.media_of(*num)?;
+                    encode_noted(attempt, source, notes, work).await.map(file)
+                }
+            },
+            Work::Weigh(work) => weigh(attempt, source, work).await.map(Ending::Reported),
             Work::OtherStreams(work) => encode_other_streams(attempt, source, work).await.map(file),
             Work::Whole(work) => encode_whole(attempt, source, work).await.map(file),
             Work::Merge(work) => {
@@ -160,7 +179,11 @@ impl Running<'_> {
 fn expected_frames(work: &Work) -> Option<u64> {
     match work {
         Work::Segment(work) => Some(work.expected.count),
-        Work::Analysis | Work::OtherStreams(_) | Work::Whole(_) | Work::Merge(_) => None,
+        Work::Analysis
+        | Work::OtherStreams(_)
+        | Work::Weigh(_)
+        | Work::Whole(_)
+        | Work::Merge(_) => None,
     }
 }
 
@@ -169,6 +192,7 @@ fn name(work: &Work) -> &'static str {
         Work::Analysis => "analysis",
         Work::Segment(_) => "segment",
         Work::OtherStreams(_) => "other streams",
+        Work::Weigh(_) => "weighing",
         Work::Whole(_) => "whole title",
         Work::Merge(_) => "merge",
     }

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use segenc_core::failure::{Failure, FailureKind};
+use segenc_core::plan::Origin;
+use segenc_core::source::StreamKind;
+use segenc_core::work::{MergeFrom, MergedStream, Work};
 use segenc_media::{MediaInput, WorkError};
 use segenc_proto::convert::{AssignedTask, InputLocation};
 
@@ -13,7 +16,7 @@ use crate::failures;
 use crate::fetch::{self, Wanted};
 use crate::server::Session;
 use crate::shared_files;
-use crate::source_cache::{OpenSource, SourceCache, SourceKey};
+use crate::source_cache::{OpenSource, SourceCache, SourceKey, View};
 
 /// Files fetched side by side: enough to hide the way to the server, few enough not to crowd out others.
 const FETCHES_MAX: usize = 4;
@@ -57,7 +60,7 @@ impl Inputs {
                 }
                 None => {
                     let key = SourceKey { job: task.job.0, size: input.size };
-                    let opened = cache.open(key, upstream);
+                    let opened = cache.open(key, upstream, view(&task.work));
                     let source = opened.map_err(|error| {
                         WorkError::Failed(failures::scratch("make a file", &error))
                     })?;
@@ -80,11 +83,16 @@ impl Inputs {
 
     /// The source.
     pub(crate) fn source(&self) -> Result<&MediaInput, WorkError> {
-        self.media.get(&SOURCE).ok_or_else(|| {
+        self.media_of(SOURCE)
+    }
+
+    /// The input of this number.
+    pub(crate) fn media_of(&self, num: u32) -> Result<&MediaInput, WorkError> {
+        self.media.get(&num).ok_or_else(|| {
             WorkError::Failed(failures::failure(
                 FailureKind::Task,
                 "task-not-understood",
-                "the task names no source",
+                format!("the task names no input {num}"),
             ))
         })
     }
@@ -94,6 +102,28 @@ impl Inputs {
     pub(crate) fn trouble(&self) -> Option<Failure> {
         self.open.iter().find_map(OpenSource::trouble).map(|trouble| failures::source(&trouble))
     }
+}
+
+/// How much of the source the work looks at. Only encoding the film needs what is inside its pictures.
+fn view(work: &Work) -> View {
+    match work {
+        Work::Analysis => View::Facts,
+        Work::OtherStreams(_) | Work::Weigh(_) => View::BesideFilm,
+        Work::Segment(_) | Work::Whole(_) => View::Plain,
+        Work::Merge(work) => match &work.from {
+            MergeFrom::Parts(_) if work.streams.iter().any(is_copied_film) => View::Plain,
+            MergeFrom::Parts(_) => View::BesideFilm,
+            MergeFrom::WholeTitle(_) => View::Plain,
+        },
+    }
+}
+
+/// Cover pictures stand outside of what may be left out, unless they come one after the other like a film's.
+fn is_copied_film(merged: &MergedStream) -> bool {
+    let has = |wanted: &str| merged.dispositions.iter().any(|name| name == wanted);
+    merged.stream.origin == Origin::Copied
+        && merged.kind == StreamKind::Video
+        && (!has("attached_pic") || has("timed_thumbnails"))
 }
 
 async fn servers_own(session: &Session, input: &InputLocation) -> Option<MediaInput> {

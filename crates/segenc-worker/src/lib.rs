@@ -16,6 +16,7 @@ mod heartbeat;
 mod identity;
 mod inputs;
 mod occupancy;
+mod presence;
 mod registration;
 mod scratch;
 mod server;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use segenc_media::Tools;
+use segenc_media::confinement::{self, Strength};
 use segenc_proto::connect::{JoinString, install_crypto_provider};
 use tokio::sync::watch;
 
@@ -68,6 +70,8 @@ pub struct WorkerConfig {
     pub server_files: ServerFiles,
     /// Which encoders are tried before it registers.
     pub encoders: Encoders,
+    /// The program that confines others (see [`segenc_media::confinement`]), where there is one.
+    pub launcher: Option<PathBuf>,
 }
 
 /// Which encoders a worker tries, and offers if they work.
@@ -126,7 +130,8 @@ pub async fn run(
     };
     let cache = SourceCache::start(scratch.sources()).await.map_err(WorkerError::Loopback)?;
     let threads = profile.cores.div_ceil(slots.max(1)).max(1);
-    let workshop = Arc::new(Workshop { tools, scratch, cache, threads });
+    let launcher = confining(config.launcher.clone());
+    let workshop = Arc::new(Workshop { tools, scratch, cache, threads, launcher });
     let registration = Registration {
         server: &server,
         join: &config.join,
@@ -140,7 +145,10 @@ pub async fn run(
             session = registration.register() => session?,
             () = soon_after(&mut leave) => return Ok(()),
         };
-        match slots::work(&workshop, &session, slots, &mut leave).await {
+        let line = presence::keep(&session);
+        let stopped = slots::work(&workshop, &session, slots, &mut leave).await;
+        drop(line);
+        match stopped {
             Stopped::Left => {
                 sign_off(&session).await;
                 return Ok(());
@@ -151,6 +159,22 @@ pub async fn run(
             },
         }
     }
+}
+
+/// The launcher, if confining has an effect here; says how far it goes where that is not far.
+fn confining(launcher: Option<PathBuf>) -> Option<PathBuf> {
+    let launcher = launcher?;
+    match confinement::strength() {
+        Strength::Full => {}
+        Strength::Partial => tracing::warn!(
+            "this kernel confines ffmpeg only in part: newer ones (Linux 6.7) also bound its network"
+        ),
+        Strength::Limits => tracing::warn!(
+            "this kernel cannot confine ffmpeg to its files (no Landlock, Linux 5.13): only limits hold"
+        ),
+        Strength::None => return None,
+    }
+    Some(launcher)
 }
 
 /// Waits until the worker is told to leave and some time more, so that a token that the server has just

@@ -169,6 +169,17 @@ impl Session {
         call.await.map(|grpc::SignOffAnswer {}| ())
     }
 
+    /// Opens the line of presence and waits for its end, having been there.
+    pub(crate) async fn keep_presence(&self) -> Result<(), CallError> {
+        let request = authorized((), &self.token)?;
+        let mut client = self.server.client.clone();
+        let opened = self.server.answered(CALL_WITHIN, client.keep_presence(request));
+        let mut line = self.noticing(opened).await?;
+        // The signs say nothing but that the line is open; an error is its end like any other.
+        while let Ok(Some(grpc::PresenceSign {})) = line.message().await {}
+        Ok(())
+    }
+
     /// Where an input of a task is fetched.
     pub(crate) fn input(&self, job: JobId, attempt: AttemptId, num: u32) -> Upstream {
         let base = self.server.address.base_url();

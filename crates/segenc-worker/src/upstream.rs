@@ -18,6 +18,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// How the server's problem documents call a source that was changed after its job was made.
 const SOURCE_CHANGED: &str = "source-changed";
 
+/// What a server calls the structure of a source.
+const STRUCTURE: &str = "application/vnd.segenc.structure";
+
 /// Where one input of one task is fetched.
 #[derive(Debug, Clone)]
 pub(crate) struct Upstream {
@@ -78,16 +81,7 @@ impl Upstream {
         if let Some(version) = version {
             request = request.header(header::IF_RANGE, version);
         }
-        let response = match tokio::time::timeout(SILENCE_MAX, request.send()).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(interrupted(&error)),
-            Err(_) => {
-                return Err(UpstreamError::Interrupted("the server does not answer".to_owned()));
-            }
-        };
-        if response.status() == StatusCode::CONFLICT {
-            return Err(conflict(response).await);
-        }
+        let response = send(request).await?;
         check(response.status(), response.headers(), &range, size)?;
         let etag = strong_etag(response.headers());
         if version.is_some() && etag.as_deref() != version {
@@ -95,6 +89,49 @@ impl Upstream {
         }
         Ok(RangeAnswer { response, etag })
     }
+
+    /// Asks for the structure of a source from the byte `from` on, with the first `whole` bytes of each film; with `version`, only of that one. `None`
+    /// where there is none, or the server is too old to tell it.
+    pub(crate) async fn structure(
+        &self,
+        from: u64,
+        whole: u64,
+        version: Option<&str>,
+    ) -> Result<Option<RangeAnswer>, UpstreamError> {
+        let url = format!("{}?holes=video&from={from}&whole={whole}", self.url);
+        let request = self.http.get(&url).header(header::AUTHORIZATION, self.token.bearer());
+        let response = send(request).await?;
+        let media_type = response.headers().get(header::CONTENT_TYPE);
+        let is_structure = media_type.is_some_and(|value| value == STRUCTURE);
+        match response.status() {
+            StatusCode::OK if is_structure => {}
+            StatusCode::OK
+            | StatusCode::NO_CONTENT
+            | StatusCode::BAD_REQUEST
+            | StatusCode::NOT_ACCEPTABLE => return Ok(None),
+            status => return Err(refusal(status)),
+        }
+        let etag = strong_etag(response.headers());
+        if version.is_some() && etag.as_deref() != version {
+            return Err(UpstreamError::Changed);
+        }
+        Ok(Some(RangeAnswer { response, etag }))
+    }
+}
+
+/// Sends a request and waits for the beginning of its answer.
+async fn send(request: reqwest::RequestBuilder) -> Result<Response, UpstreamError> {
+    let response = match tokio::time::timeout(SILENCE_MAX, request.send()).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => return Err(interrupted(&error)),
+        Err(_) => {
+            return Err(UpstreamError::Interrupted("the server does not answer".to_owned()));
+        }
+    };
+    if response.status() == StatusCode::CONFLICT {
+        return Err(conflict(response).await);
+    }
+    Ok(response)
 }
 
 /// Two things are in conflict with a request: a stale attempt, and a source that is another one by now.
@@ -133,13 +170,17 @@ fn check(
         StatusCode::OK | StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PRECONDITION_FAILED => {
             Err(UpstreamError::Changed)
         }
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-            Err(UpstreamError::Interrupted(format!("the server answers {status}")))
-        }
-        status if status.is_server_error() => {
-            Err(UpstreamError::Interrupted(format!("the server answers {status}")))
-        }
-        status => Err(UpstreamError::Refused(status)),
+        status => Err(refusal(status)),
+    }
+}
+
+/// What a status means that brings nothing.
+fn refusal(status: StatusCode) -> UpstreamError {
+    let waits = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+    if waits || status.is_server_error() {
+        UpstreamError::Interrupted(format!("the server answers {status}"))
+    } else {
+        UpstreamError::Refused(status)
     }
 }
 

@@ -6,12 +6,14 @@ use std::path::Path;
 
 use segenc_core::plan::{PlanError, Planner, Segment};
 use segenc_core::source::SourceFacts;
+use segenc_media::confinement::Confinement;
 use segenc_media::{Attempt, MediaInput, Tools, WorkError};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::halt::Halt;
+use crate::wiring::launcher;
 
 /// Packets read at once: some minutes of film.
 const BATCH_PACKETS: usize = 5000;
@@ -38,7 +40,7 @@ impl Inspection {
     /// Reads what is in the source.
     pub(crate) async fn facts(&self, source: &Path) -> anyhow::Result<SourceFacts> {
         let input = MediaInput::File(source.to_owned());
-        segenc_media::probe(&self.attempt(), &input).await.map_err(failed)
+        segenc_media::probe(&self.attempt(&input), &input).await.map_err(failed)
     }
 
     /// Reads the film's packets into the planner. Gives the segments, or why there are none.
@@ -50,8 +52,8 @@ impl Inspection {
     ) -> anyhow::Result<Result<Vec<Segment>, String>> {
         let film = planner.header().film.as_ref().filter(|_| planner.wants_packets());
         let Some(stream) = film.map(|film| film.stream) else { return Ok(Ok(Vec::new())) };
-        let attempt = self.attempt();
         let input = MediaInput::File(source.to_owned());
+        let attempt = self.attempt(&input);
         let mut reader =
             segenc_media::packets(&attempt, &input, facts, stream).await.map_err(failed)?;
         let mut segments = Vec::new();
@@ -68,7 +70,7 @@ impl Inspection {
         Ok(Ok(segments))
     }
 
-    fn attempt(&self) -> Attempt<'_> {
+    fn attempt(&self, input: &MediaInput) -> Attempt<'_> {
         let (progress, _) = watch::channel(segenc_media::Progress::default());
         Attempt {
             tools: &self.tools,
@@ -76,6 +78,7 @@ impl Inspection {
             cancel: CancellationToken::new(),
             progress,
             encode_threads: 0,
+            confinement: launcher().map(|path| Confinement::around(&path, std::iter::once(input))),
         }
     }
 }

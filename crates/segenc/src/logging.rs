@@ -14,6 +14,8 @@ pub(crate) fn start(arguments: &Arguments) {
         Command::Encode(_)
         | Command::Jobs(_)
         | Command::Workers(_)
+        | Command::Doctor(_)
+        | Command::Presets(_)
         | Command::Plan(_)
         | Command::Completions { .. }
         | Command::Man => false,

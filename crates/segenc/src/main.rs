@@ -35,6 +35,10 @@ use halt::{Exit, LastWords};
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    if let Some(failure) = wiring::launched(std::env::args_os().skip(1)) {
+        terminal::say(&failure);
+        return ExitCode::from(Exit::Failed.code());
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return wrong_usage(&error),
@@ -65,6 +69,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Worker(flags) => commands::worker::run(flags, voice).await,
         Command::Jobs(flags) => commands::jobs::run(flags, voice).await,
         Command::Workers(flags) => commands::workers::run(flags, voice).await,
+        Command::Doctor(flags) => commands::doctor::run(flags, voice).await,
+        Command::Presets(flags) => commands::presets::run(flags, voice),
         Command::Plan(flags) => commands::plan::run(flags, voice).await,
         Command::Completions { shell } => {
             commands::shell::completions(shell);

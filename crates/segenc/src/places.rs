@@ -34,6 +34,17 @@ pub(crate) fn server_folder() -> anyhow::Result<PathBuf> {
     Ok(if std::env::var_os("SEGENC_DATA_DIR").is_some() { folder } else { folder.join("server") })
 }
 
+/// The file with the user's own presets: `SEGENC_PRESETS`, else in the user's folder for settings.
+pub(crate) fn presets_file() -> anyhow::Result<PathBuf> {
+    if let Some(file) = std::env::var_os("SEGENC_PRESETS").filter(|file| !file.is_empty()) {
+        return Ok(PathBuf::from(file));
+    }
+    let strategy = etcetera::choose_base_strategy().map_err(|_| {
+        Halt::failed("this user has no home folder").hint("set SEGENC_PRESETS to a file")
+    })?;
+    Ok(strategy.config_dir().join("segenc").join("presets.toml"))
+}
+
 /// The file in a server's folder that names its address for commands of the same user.
 pub(crate) fn address_file(server_folder: &Path) -> PathBuf {
     server_folder.join("address")

@@ -104,7 +104,7 @@ impl Progress {
 
     fn is_due(&mut self, job: &JobView, interval: Duration) -> bool {
         let now = Instant::now();
-        let step = (job.state.clone(), job.progress.segments_done);
+        let step = (phase(job).to_owned(), job.progress.segments_done);
         let stepped = match &self.form {
             Form::Json => self.last_step != step,
             Form::Bar(_) | Form::Lines | Form::Nothing => self.last_step.0 != step.0,
@@ -155,8 +155,11 @@ fn show_bar(bar: &ProgressBar, job: &JobView) {
 
 /// What is being done, for people.
 fn phase(job: &JobView) -> &'static str {
+    let measures = job.progress.segments_measured.is_some() && job.whole_because.is_none();
     match job.state.as_str() {
+        "analyzing" if measures => "reading and measuring",
         "analyzing" => "reading and encoding",
+        "transcoding" if measures => "measuring",
         "transcoding" => "encoding",
         "merging" => "joining and verifying",
         "paused" => "paused",
@@ -198,7 +201,8 @@ fn summary(job: &JobView) -> String {
         parts.push(bytes(now.bytes_done));
     }
     if now.frames_planned > 0 && job.whole_because.is_none() {
-        parts.push(format!("{} of {}{more} segments", now.segments_done, now.segments_planned));
+        let done = now.segments_measured.unwrap_or(now.segments_done);
+        parts.push(format!("{done} of {}{more} segments", now.segments_planned));
     }
     // Between two tasks nothing runs for a moment, which is nothing to tell.
     if now.running > 0 {
@@ -228,5 +232,9 @@ mod tests {
             line(&job),
             "reading and encoding: 50 % (5 of 10+ frames), 0 of 2+ segments, 1 task running"
         );
+        job.progress.segments_measured = Some(1);
+        job.state = "transcoding".to_owned();
+        job.plan_complete = true;
+        assert_eq!(line(&job), "measuring: 50 % (5 of 10 frames), 1 of 2 segments, 1 task running");
     }
 }

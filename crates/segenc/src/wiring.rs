@@ -2,9 +2,11 @@
 //!
 //! The built-in worker talks to its server over gRPC and HTTP like any other.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use segenc_core::spec::JobSpec;
+use segenc_media::confinement;
 use segenc_proto::connect::JoinString;
 use segenc_server::{RunningServer, ServerConfig, SpecRefusal, StartError};
 use segenc_worker::{Encoders, Leave, ServerFiles, WorkerConfig, WorkerError};
@@ -21,11 +23,16 @@ pub(crate) fn parse_spec(
     output_name: &str,
 ) -> Result<JobSpec, SpecRefusal> {
     let named = Some(output_name).filter(|name| !name.is_empty());
-    segenc_media::options::parse(args, container, named).map_err(|error| SpecRefusal {
-        reason: error.kind.reason().to_owned(),
-        message: error.message,
-        hint: error.hint,
-    })
+    segenc_media::options::parse(args, container, named).map_err(refusal)
+}
+
+/// Makes a wish one for a file of so many bytes, for the server.
+pub(crate) fn aim_at_size(spec: &JobSpec, bytes: u64) -> Result<JobSpec, SpecRefusal> {
+    segenc_media::options::aim_at_file_size(spec, bytes).map_err(refusal)
+}
+
+fn refusal(error: segenc_media::options::OptionError) -> SpecRefusal {
+    SpecRefusal { reason: error.kind.reason().to_owned(), message: error.message, hint: error.hint }
 }
 
 /// Parses ffmpeg's output options for this command.
@@ -34,9 +41,16 @@ pub(crate) fn own_spec(
     container: Option<&str>,
     output_name: &str,
 ) -> Result<JobSpec, Halt> {
-    parse_spec(args, container, output_name).map_err(|refusal| {
-        Halt::usage(refusal.message).reason(refusal.reason).hint_if_any(refusal.hint)
-    })
+    parse_spec(args, container, output_name).map_err(halted)
+}
+
+/// Makes a wish one for a file of so many bytes, for this command.
+pub(crate) fn own_sized_spec(spec: &JobSpec, bytes: u64) -> Result<JobSpec, Halt> {
+    aim_at_size(spec, bytes).map_err(halted)
+}
+
+fn halted(refusal: SpecRefusal) -> Halt {
+    Halt::usage(refusal.message).reason(refusal.reason).hint_if_any(refusal.hint)
 }
 
 /// Starts a server in this process.
@@ -78,6 +92,17 @@ pub(crate) struct WorkerPlace {
     pub(crate) encoders: Encoders,
 }
 
+/// This very program confines those that it starts (see [`confinement`]).
+pub(crate) fn launcher() -> Option<PathBuf> {
+    std::env::current_exe().ok().filter(|_| cfg!(target_os = "linux"))
+}
+
+/// Does what a launcher does, if these are its words. Returns with the reason if that failed.
+pub(crate) fn launched(mut words: impl Iterator<Item = OsString>) -> Option<String> {
+    let word = words.next()?;
+    (word == confinement::LAUNCHER_WORD).then(|| confinement::become_confined(words))
+}
+
 /// A worker in this process.
 #[derive(Debug)]
 pub(crate) struct RunningWorker {
@@ -90,7 +115,9 @@ impl RunningWorker {
     pub(crate) fn start(place: WorkerPlace) -> Self {
         let (leave, told) = watch::channel(Leave::Stay);
         let WorkerPlace { join, slots, name, scratch, identity, server_files, encoders } = place;
-        let config = WorkerConfig { join, name, slots, scratch, identity, server_files, encoders };
+        let launcher = launcher();
+        let config =
+            WorkerConfig { join, name, slots, scratch, identity, server_files, encoders, launcher };
         Self { leave, task: tokio::spawn(segenc_worker::run(config, told)) }
     }
 

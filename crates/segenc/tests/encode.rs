@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::{Process, Stage, ended, frames, other_streams, segment_tasks, single};
+use support::{Process, Stage, ended, film_packets, frames, other_streams, segment_tasks, single};
 
 /// Lossless, so that every decoded frame must be the source's.
 const LOSSLESS: &[&str] = &["-c:v", "libx264", "-qp", "0", "-preset", "ultrafast"];
@@ -131,6 +131,20 @@ fn audio_and_filters_are_encoded_too() {
     stage.film("film.mkv", 8);
     let words = ["encode", "film.mkv", "out.mkv", "--", "-vf", "scale=160:-2", "-c:a", "flac"];
     stage.run(&words).with_code(0).saying("verified: 200 frames");
+}
+
+#[test]
+fn one_and_four_encodes_side_by_side_make_the_same_bits() {
+    let stage = Stage::new();
+    stage.film("film.mkv", 10);
+    let packets = |slots: &str| {
+        let words = ["encode", "--segment-seconds", "2", "--slots", slots, "film.mkv"];
+        let options = ["--", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23"];
+        let output = format!("{slots}.mkv");
+        ended(stage.segenc(&words).arg(&output).args(options)).with_code(0);
+        film_packets(&stage.path(&output))
+    };
+    assert_eq!(packets("1"), packets("4"));
 }
 
 #[test]

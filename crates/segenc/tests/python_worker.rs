@@ -107,11 +107,47 @@ fn a_worker_in_python_does_every_kind_of_task_exactly() {
     assert_eq!(report["frames"], 200);
     assert_exact(&stage, &film, "out.mkv", &lossless);
 
-    // A bitrate cannot be kept in segments: the title is made in one go.
-    let rate = ["-c:v", "libx264", "-b:v", "300k", "-preset", "ultrafast", "-threads", "1"];
+    // This encoder's bitrate cannot be kept in segments: the title is made in one go.
+    let rate = ["-c:v", "mpeg4", "-b:v", "300k", "-threads", "1"];
     let report = encode(&stage, &server, ["film.mkv", "whole.mkv"], &rate);
     assert_eq!(kinds(&report), BTreeSet::from(["analysis", "whole", "merge"]));
     assert_exact(&stage, &film, "whole.mkv", &rate);
+}
+
+#[test]
+fn a_worker_in_python_measures_weighs_and_meets_a_size() {
+    let stage = Stage::new();
+    stage.film("film.mkv", 8);
+    let server = Server::start(&stage, &["--workers", "0"]);
+    let _worker = python_worker(&stage, &server);
+    let size = 600_000_u64;
+    let flags = [
+        "encode",
+        "--json",
+        "--segment-seconds",
+        "2",
+        "--target-size",
+        "600k",
+        "film.mkv",
+        "out.mkv",
+    ];
+    let mut command = server.ask(&stage, &flags);
+    let ended = ended(command.args(["--", "-c:v", "libx264", "-preset", "fast"])).with_code(0);
+    let report = &ended.last_json()["report"];
+    let kinds = kinds(report);
+    for kind in ["analysis", "weigh", "measure", "segment", "merge"] {
+        assert!(kinds.contains(kind), "{kind} is not among {kinds:?}");
+    }
+    let made = fs::metadata(stage.path("out.mkv")).expect("it is there").len();
+    assert!(made.abs_diff(size) * 50 <= size, "{made} bytes instead of {size}");
+
+    let bounded = [
+        "-c:v", "libx264", "-preset", "fast", "-b:v", "300k", "-maxrate", "400k", "-bufsize",
+        "400k",
+    ];
+    let report = encode(&stage, &server, ["film.mkv", "bounded.mkv"], &bounded);
+    let checks = report["checks"].as_array().expect("a report lists its checks");
+    assert!(checks.iter().any(|check| check["name"] == "player's buffer"), "{checks:?}");
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! Figures, each a ratio against a named peer taken in one run on one machine; medians.
 
+mod cuts;
+mod cuts_report;
 mod film;
 mod measure;
 mod one_machine;
+mod page;
+mod quality;
 mod report;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
 /// Which figure.
@@ -25,6 +30,15 @@ pub(crate) enum Name {
         #[arg(long)]
         encoder: Option<String>,
     },
+    /// P8 and P9: bits at equal quality and the loss at seams, against one process and fixed cuts.
+    Cuts {
+        /// A film of natural pictures; a minute is enough. May be given several times.
+        #[arg(long, required = true)]
+        film: Vec<PathBuf>,
+        /// Only this encoder.
+        #[arg(long)]
+        encoder: Option<String>,
+    },
 }
 
 /// Takes the figure.
@@ -33,5 +47,19 @@ pub(crate) fn run(root: &Path, name: &Name) -> Result<()> {
         Name::OneMachine { film, runs, encoder } => {
             one_machine::run(root, film.as_deref(), *runs, encoder.as_deref())
         }
+        Name::Cuts { film, encoder } => cuts::run(root, film, encoder.as_deref()),
     }
+}
+
+/// Builds what is measured, and tells where it is.
+fn build(root: &Path) -> Result<PathBuf> {
+    let status = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--locked", "-p", "segenc"])
+        .current_dir(root)
+        .status()
+        .context("could not run cargo")?;
+    if !status.success() {
+        bail!("the release build failed");
+    }
+    Ok(root.join("target/release/segenc"))
 }

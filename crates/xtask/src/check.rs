@@ -22,7 +22,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     // The end-to-end tests start the program itself, which must be built first.
     cargo("build", &["build", "--workspace", "--locked"])?;
     cargo("tests", &["test", "--workspace", "--locked", "--no-fail-fast"])?;
-    step("simulator", || crate::sim::run(SEEDS_PER_CHECK, None))
+    step("simulator", || crate::sim::run(SEEDS_PER_CHECK, None))?;
+    step("conformance", || crate::conformance::run_short(root))
 }
 
 /// Enough to meet every fault of the simulator many times, in some ten seconds of a debug build.

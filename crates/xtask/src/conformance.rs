@@ -1,14 +1,16 @@
-//! Exactness on real files: every file is made once by one plain ffmpeg and once by `segenc encode`, with
-//! lossless encoders, and the two results are compared point by point.
+//! Exactness: every case is made once by one plain ffmpeg and once by `segenc encode`, and the two results are
+//! compared point by point. With lossless encoders where the pictures are compared, too.
 
 mod case;
 mod compare;
 mod look;
+mod page;
 mod programs;
 mod report;
+mod suite;
+mod target;
 mod traits;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -17,20 +19,33 @@ use clap::Args;
 
 use case::{Bench, Wish};
 use report::Results;
+use suite::Suite;
 
-/// Which files, and how.
+/// Which cases, and how.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folders with films.
-    #[arg(value_name = "DIR", required = true)]
+    /// Folders with films; without any, the hard cases that `fixtures` makes.
+    #[arg(value_name = "DIR", group = "suite")]
     folders: Vec<PathBuf>,
+    /// All encoders with a few films.
+    #[arg(long, group = "suite")]
+    encoders: bool,
+    /// All containers with a few films.
+    #[arg(long, group = "suite")]
+    containers: bool,
+    /// All usual filters with a few films.
+    #[arg(long, group = "suite")]
+    filters: bool,
+    /// A few of the hard cases, in less than a minute; nothing is written.
+    #[arg(long, group = "suite")]
+    short: bool,
     /// Only files whose names contain this; earlier results of other files are kept.
     #[arg(long)]
     only: Option<String>,
     /// Only cases that were not exact the last time, or not tried; other results are kept.
     #[arg(long)]
     again: bool,
-    /// Only the outputs of this name: `ffv1` or `x264`.
+    /// Only the outputs of this name, such as `ffv1` or `x264`.
     #[arg(long)]
     output: Option<String>,
     /// Files that are worked on side by side.
@@ -50,22 +65,47 @@ pub(crate) struct Options {
     keep: bool,
 }
 
+impl Options {
+    fn suite(&self) -> Suite {
+        if self.encoders {
+            Suite::Encoders
+        } else if self.containers {
+            Suite::Containers
+        } else if self.filters {
+            Suite::Filters
+        } else if self.short {
+            Suite::Short
+        } else if self.folders.is_empty() {
+            Suite::Fixtures
+        } else {
+            Suite::Files(self.folders.clone())
+        }
+    }
+
+    fn wants(&self, wish: &Wish) -> bool {
+        self.only.as_ref().is_none_or(|only| wish.name.contains(only.as_str()))
+            && self.output.as_ref().is_none_or(|only| wish.target.name == *only)
+    }
+}
+
 /// Runs all cases and writes the reports; the last line tells how many were exact.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let segenc = match &options.segenc {
         Some(path) => path.canonicalize().with_context(|| format!("no {}", path.display()))?,
         None => programs::build(root)?,
     };
-    let folder = root.join("target/conformance");
+    let suite = options.suite();
+    let folder = root.join("target/conformance").join(suite.name());
     std::fs::create_dir_all(&folder)?;
-    let mut wishes = wishes(options)?;
+    let mut wishes = suite.wishes(root)?;
+    wishes.retain(|wish| options.wants(wish));
     let kept = if options.only.is_some() || options.output.is_some() || options.again {
         Results::read(&folder)
     } else {
         Results::default()
     };
     if options.again {
-        wishes.retain(|wish| kept.wants_again(&wish.name, wish.target.name));
+        wishes.retain(|wish| kept.wants_again(&wish.name, &wish.target.name));
     }
     if wishes.is_empty() {
         bail!("no file fits");
@@ -77,13 +117,42 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         keep: options.keep,
         megapixels_max: options.megapixels_max,
     };
+    let results = run_all(&bench, &wishes, kept, options.jobs)?;
+    page::write(root, &suite, &results)?;
+    println!("{}", results.summary());
+    match suite {
+        Suite::Short if !results.all_exact() => bail!("a case is not exact"),
+        _ => Ok(()),
+    }
+}
+
+/// A few cases with a debug build, for `check`.
+pub(crate) fn run_short(root: &Path) -> Result<()> {
+    let options = Options {
+        folders: Vec::new(),
+        encoders: false,
+        containers: false,
+        filters: false,
+        short: true,
+        only: None,
+        again: false,
+        output: None,
+        jobs: 2,
+        segenc: Some(root.join("target/debug/segenc")),
+        segment_seconds: 1,
+        megapixels_max: 700,
+        keep: false,
+    };
+    run(root, &options)
+}
+
+fn run_all(bench: &Bench, wishes: &[Wish], kept: Results, jobs: usize) -> Result<Results> {
     let results = Mutex::new(kept);
     let next = Mutex::new(wishes.iter().enumerate());
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..options.jobs.max(1))
+        let workers: Vec<_> = (0..jobs.max(1))
             .map(|slot| {
-                let (bench, next, results, folder) = (&bench, &next, &results, &folder);
-                let count = wishes.len();
+                let (next, results, count) = (&next, &results, wishes.len());
                 scope.spawn(move || -> Result<()> {
                     loop {
                         let taken = next.lock().ok().and_then(|mut next| next.next());
@@ -92,7 +161,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
                         eprintln!("{}/{count} {}", number + 1, outcome.line());
                         if let Ok(mut results) = results.lock() {
                             results.insert(outcome);
-                            results.write(folder)?;
+                            results.write(&bench.folder)?;
                         }
                     }
                 })
@@ -103,39 +172,5 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
             Err(_) => bail!("a case panicked"),
         })
     })?;
-    let results = results.into_inner().map_err(|_| anyhow::anyhow!("a case panicked"))?;
-    results.write_page(root)?;
-    println!("{}", results.summary());
-    Ok(())
-}
-
-/// All files of the folders, each with the outputs that are made of it.
-fn wishes(options: &Options) -> Result<Vec<Wish>> {
-    let mut wishes = Vec::new();
-    for folder in &options.folders {
-        let traits: BTreeMap<String, String> = traits::read(folder);
-        let entries = std::fs::read_dir(folder)
-            .with_context(|| format!("cannot read {}", folder.display()))?;
-        let mut paths: Vec<PathBuf> =
-            entries.map(|entry| Ok(entry?.path().canonicalize()?)).collect::<Result<_>>()?;
-        paths.retain(|path| path.is_file() && path.extension().is_some_and(|ext| ext != "md"));
-        // Small ones first, so that most is known early.
-        paths.sort_by_key(|path| {
-            (path.metadata().map(|file| file.len()).unwrap_or(0), path.clone())
-        });
-        for path in paths {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if options.only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
-                continue;
-            }
-            let traits = traits.get(&name).cloned().unwrap_or_default();
-            for target in case::targets(&path) {
-                if options.output.as_ref().is_none_or(|only| only == target.name) {
-                    let (path, name, traits) = (path.clone(), name.clone(), traits.clone());
-                    wishes.push(Wish { path, name, traits, target });
-                }
-            }
-        }
-    }
-    Ok(wishes)
+    results.into_inner().map_err(|_| anyhow::anyhow!("a case panicked"))
 }

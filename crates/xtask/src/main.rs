@@ -1,8 +1,9 @@
-//! Repository tasks: `cargo xtask check | tidy | sim | bench | conformance`.
+//! Repository tasks: `cargo xtask check | tidy | sim | bench | fixtures | conformance`.
 
 mod bench;
 mod check;
 mod conformance;
+mod fixtures;
 mod sim;
 mod tidy;
 
@@ -39,6 +40,8 @@ enum Task {
         #[command(subcommand)]
         name: bench::Name,
     },
+    /// Makes the hard cases that exactness is tested with.
+    Fixtures(fixtures::Options),
     /// Compares `segenc encode` with plain ffmpeg on real files and writes docs/conformance.md.
     Conformance(conformance::Options),
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root()),
         Task::Sim { seeds, seed } => sim::run(seeds, seed),
         Task::Bench { name } => bench::run(&root(), &name),
+        Task::Fixtures(options) => fixtures::run(&root(), &options),
         Task::Conformance(options) => conformance::run(&root(), &options),
     };
     match result {

@@ -15,6 +15,7 @@ import os
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
@@ -55,10 +56,10 @@ class Failed(Exception):
 running = []
 
 
-def run(arguments):
+def run(arguments, folder=None):
     """Runs a program to its end and answers what it wrote; `running` holds it, so that it can be stopped."""
     program = subprocess.Popen(
-        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        arguments, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     running.append(program)
     output, log = (text.decode("utf-8", "replace") for text in program.communicate())
     running.remove(program)
@@ -283,11 +284,15 @@ class Worker:
         source = self.fetch(task, 0, folder)
         what = work.WhichOneof("what")
         if what == "segment":
+            if work.segment.HasField("pass") and getattr(work.segment, "pass").HasField("notes_input"):
+                notes = self.fetch(task, getattr(work.segment, "pass").notes_input, folder)
+                with tarfile.open(notes) as archive:
+                    archive.extractall(folder, filter="data")
             return self.segment(work, work.segment, source, folder, finish)
         streams = getattr(work, what)
         output = os.path.join(folder, "output")
         exact = ["-enc_time_base", "-1"]
-        if what == "other_streams":
+        if what in ("other_streams", "weigh"):
             exact += ["-map_chapters", "-1"]
             if seconds_ahead(streams.container):
                 exact += ["-output_ts_offset", str(seconds_ahead(streams.container)),
@@ -299,6 +304,9 @@ class Worker:
         maps = [word for index in streams.source_streams for word in ("-map", f"0:{index}")]
         run(["ffmpeg", "-v", "error", *demuxer_option(work.demuxer), "-i", "file:" + source, *maps,
              *words(streams.options), *exact, "-f", streams.container, output])
+        if what == "weigh":
+            finish.media_bytes = os.path.getsize(output)
+            return None
         return output
 
     def segment(self, work, segment, source, folder, finish):
@@ -330,23 +338,34 @@ class Worker:
              "-fps_mode", "passthrough", "-enc_time_base", "-1", "-avoid_negative_ts", "disabled",
              "-map_metadata", "-1", "-map_chapters", "-1", *FRAGMENTED,
              "-video_track_timescale", str(film.timebase.den),
-             "-f", "mov" if segment.encoder in IN_MOV else "mp4", output])
+             "-f", "mov" if segment.encoder in IN_MOV else "mp4", output], folder)
         self.observe(output, film.timebase, bias, finish)
         if finish.frames != segment.expected:
             raise Failed("", pb.FAILURE_KIND_MISMATCH, "segment-not-as-planned",
                          f"{finish.frames} instead of {segment.expected}")
+        if getattr(segment, "pass").measure:
+            return self.notes(folder)
         return output
+
+    def notes(self, folder):
+        """The notes that an encoder leaves for its second pass, as an archive."""
+        path = os.path.join(folder, "notes.tar")
+        with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+            for name in sorted(name for name in os.listdir(folder) if name.startswith("passlog")):
+                archive.add(os.path.join(folder, name), name)
+        return path
 
     def observe(self, path, timebase, bias, finish):
         found = probe(path, "-select_streams", "v:0", "-show_packets", "-show_streams",
                       "-show_data_hash", "sha256",
-                      "-show_entries", "packet=pts:stream=time_base,extradata_hash")
+                      "-show_entries", "packet=pts,size:stream=time_base,extradata_hash")
         stream = found["streams"][0]
         scale = Fraction(stream["time_base"]) / Fraction(timebase.num, timebase.den)
         pts = sorted(round(packet["pts"] * scale) - bias for packet in found["packets"])
         digest = hashlib.sha256(b"".join(struct.pack("<q", ticks) for ticks in pts))
         finish.frames.CopyFrom(pb.Frames(
             count=len(pts), first_pts=pts[0], last_pts=pts[-1], pts_sha256=digest.hexdigest()))
+        finish.media_bytes = sum(int(packet["size"]) for packet in found["packets"])
         if "extradata_hash" in stream:
             finish.extradata_sha256 = stream["extradata_hash"].split(":")[-1].lower()
 
@@ -373,7 +392,7 @@ class Worker:
         run(["ffmpeg", "-v", "error", "-copyts", *inputs, "-c", "copy", *streams,
              *words(join.options), "-f", merge.container, output])
         film = [stream.WhichOneof("origin") for stream in merge.streams].index("film")
-        self.check_film(output, join, film, finish)
+        self.check_film(output, merge, film, finish)
         if merge.verify != pb.VERIFY_QUICK:
             self.check_decodes(output, finish)
         return output
@@ -458,15 +477,29 @@ class Worker:
                       "-show_streams")
         return found["packets"][0]["pts"] * Fraction(found["streams"][0]["time_base"])
 
-    def check_film(self, output, join, film, finish):
-        expected = sum(segment.frames.count for segment in join.segments)
-        found = probe(output, "-select_streams", str(film), "-show_packets", "-show_entries", "packet=pts,dts")
+    def check_film(self, output, merge, film, finish):
+        expected = sum(segment.frames.count for segment in merge.join.segments)
+        found = probe(output, "-select_streams", str(film), "-show_packets", "-show_streams",
+                      "-show_entries", "packet=pts,dts,size:stream=time_base")
         packets = found["packets"]
         dts = [packet["dts"] for packet in packets if "dts" in packet]
         if len(packets) != expected or any(b <= a for a, b in zip(dts, dts[1:])):
             raise Failed(f"{len(packets)} frames instead of {expected}, or DTS that run backwards")
         finish.checks.append(pb.Check(name="frame count", passed=True, detail=f"{expected} frames"))
         finish.frames.count = expected
+        if merge.HasField("buffer"):
+            self.check_buffer(packets, Fraction(found["streams"][0]["time_base"]), merge.buffer, finish)
+
+    def check_buffer(self, packets, tick, buffer, finish):
+        fullness, before = Fraction(buffer.bits * 9, 10), None
+        for packet in packets:
+            if "dts" in packet:
+                gained = (packet["dts"] - before) * tick * buffer.bits_per_second if before is not None else 0
+                fullness, before = min(fullness + gained, buffer.bits), packet["dts"]
+            fullness -= int(packet["size"]) * 8
+            if fullness < -2 * tick * buffer.bits_per_second:
+                raise Failed("", pb.FAILURE_KIND_MISMATCH, "output-not-verified", "the player's buffer runs empty")
+        finish.checks.append(pb.Check(name="player's buffer", passed=True, detail="never empty"))
 
     def check_decodes(self, path, finish):
         run(["ffmpeg", "-v", "error", "-xerror", "-i", "file:" + path, "-f", "null", "-"])

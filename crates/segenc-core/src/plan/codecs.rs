@@ -37,7 +37,7 @@ fn converted(container: &str, stream: &StreamFacts) -> Option<&'static str> {
         return None;
     }
     let own = match container {
-        "mp4" | "mov" => "mov_text",
+        "mp4" | "mov" | "ipod" => "mov_text",
         "matroska" => "subrip",
         "webm" => "webvtt",
         _ => return None,
@@ -50,7 +50,7 @@ fn converted(container: &str, stream: &StreamFacts) -> Option<&'static str> {
 pub(super) fn copies(container: &str, codec: &str) -> bool {
     let known = TEXT.contains(&codec) || PICTURES.contains(&codec);
     match container {
-        "mp4" | "mov" => !known || matches!(codec, "mov_text" | "dvd_subtitle" | "ttml"),
+        "mp4" | "mov" | "ipod" => !known || matches!(codec, "mov_text" | "dvd_subtitle" | "ttml"),
         "matroska" => !matches!(codec, "mov_text" | "ttml" | "xsub" | "dvb_teletext"),
         "webm" => !known || codec == "webvtt",
         _ => true,

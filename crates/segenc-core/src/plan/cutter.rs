@@ -13,6 +13,11 @@ use crate::time::{PtsRange, Timebase};
 /// after a PTS, everything before that PTS is known.
 const MAX_REORDER: usize = 16;
 
+/// Where no keyframe is near the wished length, a segment goes on to a keyframe that comes before this many
+/// quarters of it: decoding up to an ordinary frame would cost more than the longer segment does. Nine, since
+/// x264's usual largest distance of 250 frames is 10.4 s, and the shortest usual wish 5 s.
+const KEYFRAME_QUARTERS: i64 = 9;
+
 /// A cut at an ordinary frame is worth decoding from the keyframe before it for this many target
 /// lengths; beyond, the segment goes on to the next keyframe.
 const MAX_DECODING_TARGETS: i64 = 3;
@@ -48,6 +53,11 @@ impl Measure {
 
     fn longest(&self) -> i64 {
         self.target.saturating_add(self.shortest())
+    }
+
+    /// Beyond this, a cut at an ordinary frame is better than one at a keyframe.
+    fn longest_to_keyframe(&self) -> i64 {
+        (self.target.saturating_mul(KEYFRAME_QUARTERS) / 4).max(self.longest())
     }
 }
 
@@ -159,7 +169,9 @@ impl Cutter {
         let known = self.known_until()?;
         let start = *self.pending.first_key_value()?.0;
         let measure = &self.measure;
-        if known < start.saturating_add(measure.longest()).saturating_add(measure.shortest()) {
+        if known
+            < start.saturating_add(measure.longest_to_keyframe()).saturating_add(measure.shortest())
+        {
             return None;
         }
         let goal = start.saturating_add(measure.target);
@@ -197,12 +209,18 @@ impl Cutter {
         if let Some(keyframe) = keyframe {
             return Some(cut_at(keyframe));
         }
+        let next = self.keyframes.candidates(first.max(last)).next();
+        let near =
+            window.start.saturating_add(self.measure.longest_to_keyframe()).min(window.bound);
+        if let Some(keyframe) = next.filter(|keyframe| keyframe.pts <= near) {
+            return Some(cut_at(keyframe));
+        }
         if let Some(frame) = self.nearest_frame(first, window.goal, last)
             && self.worth_decoding_to(frame)
         {
             return Some((frame, Cut::Frame));
         }
-        let next = self.keyframes.candidates(first.max(last)).next()?;
+        let next = next?;
         (next.pts <= window.bound).then(|| cut_at(next))
     }
 

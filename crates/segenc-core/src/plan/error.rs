@@ -46,6 +46,15 @@ pub enum PlanError {
         /// Its codec.
         codec: String,
     },
+    /// The film says of its light, frame by frame, what encoding would lose.
+    #[error(
+        "encoding would lose the film's {kind}, which no encoder takes over: say that it may with \
+         --drop-dynamic-hdr, or copy the film with `-c:v copy`"
+    )]
+    DynamicHdrLost {
+        /// Which.
+        kind: String,
+    },
     /// No stream would be in the output.
     #[error("nothing is left to put into the output: the source has {streams}")]
     NothingLeft {

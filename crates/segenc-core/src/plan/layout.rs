@@ -69,7 +69,7 @@ fn holds(container: &str, stream: &StreamFacts) -> bool {
     match stream.kind {
         StreamKind::Video => container != "webm" || !stream.attached_picture(),
         StreamKind::Audio | StreamKind::Subtitle => true,
-        StreamKind::Attachment => !matches!(container, "mp4" | "mov" | "webm"),
+        StreamKind::Attachment => !matches!(container, "mp4" | "mov" | "ipod" | "webm"),
         StreamKind::Data => !matches!(container, "matroska" | "webm"),
     }
 }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::codecs::codec_of;
 pub use self::error::{PlanError, Unsplittable};
 pub use self::planner::Planner;
-use crate::source::Rational;
+use crate::source::{Mastering, Rational};
 use crate::time::{PtsRange, Timebase};
 
 /// What is fixed before the first packet.
@@ -66,6 +66,9 @@ pub struct Film {
     pub shift: i64,
     /// The frame rate that the output's header should name, where the source has one.
     pub rate: Option<Rational>,
+    /// What every segment's encoder is told of the film's light.
+    #[serde(default)]
+    pub mastering: Option<Mastering>,
 }
 
 /// One stream of the output and where it comes from.

@@ -7,7 +7,7 @@ use super::threads::encoder_threads;
 use super::way::{target_millis, why_whole};
 use super::{Film, PlanError, PlanHeader, Segment, Unsplittable, Way};
 use crate::source::{Packet, Rational, SourceFacts, StreamFacts, VideoFacts};
-use crate::spec::{JobSpec, SplitPolicy, VideoSpec};
+use crate::spec::{DynamicHdr, JobSpec, SplitPolicy, VideoSpec};
 use crate::time::Timebase;
 
 /// Makes one plan.
@@ -26,6 +26,7 @@ impl Planner {
     /// refuses, or an output without any stream.
     pub fn new(spec: &JobSpec, facts: &SourceFacts) -> Result<Self, PlanError> {
         let layout = lay_out(spec, facts)?;
+        nothing_lost(spec, facts, layout.film)?;
         let target_millis = target_millis(spec, facts);
         let film = encoded_film(spec, facts, layout.film);
         let whole = why_whole(spec, facts, &layout, target_millis);
@@ -36,7 +37,7 @@ impl Planner {
         let other_streams = cutter.is_some() && layout.encoded_others > 0;
         let way = whole.map_or(Way::Segments, |reason| Way::Whole { reason });
         let layout = layout.streams;
-        let encoder_threads = encoder_threads(facts, film.as_ref(), target_millis);
+        let encoder_threads = encoder_threads(facts, target_millis);
         let header =
             PlanHeader { way, film, layout, other_streams, target_millis, encoder_threads };
         Ok(Self { header, cutter })
@@ -81,6 +82,23 @@ impl Planner {
     }
 }
 
+/// What is said of the light frame by frame goes along with packets, and no encoder takes it over.
+fn nothing_lost(spec: &JobSpec, facts: &SourceFacts, film: Option<u32>) -> Result<(), PlanError> {
+    match (&spec.video, spec.dynamic_hdr) {
+        (VideoSpec::Encode(_), DynamicHdr::Refuse) => {}
+        (VideoSpec::Encode(_), DynamicHdr::Drop) | (VideoSpec::Copy | VideoSpec::Drop, _) => {
+            return Ok(());
+        }
+    }
+    let stream = facts.streams.iter().find(|stream| Some(stream.index) == film);
+    match stream.and_then(|stream| stream.video.as_ref()) {
+        Some(video) if !video.dynamic_hdr.is_empty() => {
+            Err(PlanError::DynamicHdrLost { kind: video.dynamic_hdr.clone() })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// The film, if it is encoded.
 fn encoded_film(spec: &JobSpec, facts: &SourceFacts, index: Option<u32>) -> Option<Film> {
     match &spec.video {
@@ -94,6 +112,7 @@ fn encoded_film(spec: &JobSpec, facts: &SourceFacts, index: Option<u32>) -> Opti
         // ffmpeg adds the negated start time, rescaled; its rounding is the same on both sides of zero.
         shift: stream.timebase.ticks(facts.start_micros),
         rate: nominal_rate(stream),
+        mastering: stream.video.as_ref().and_then(|video| video.mastering),
     })
 }
 

@@ -39,7 +39,7 @@ const TRUSTED_CODECS: [&str; 24] = [
 ];
 
 /// Outputs that segments are joined into; others are written in one go.
-const JOINED_CONTAINERS: [&str; 4] = ["matroska", "webm", "mp4", "mov"];
+const JOINED_CONTAINERS: [&str; 5] = ["matroska", "webm", "mp4", "mov", "ipod"];
 
 /// Frames that filters may want around a segment: more would make the run-up the larger part of the
 /// work, and it bounds what the planner remembers.

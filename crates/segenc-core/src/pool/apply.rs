@@ -5,6 +5,7 @@
 
 mod jobs;
 mod plan;
+mod rate;
 mod tasks;
 
 use std::collections::BTreeSet;
@@ -28,11 +29,15 @@ impl Pool {
                     self.create_job(*job, *analysis, made);
                 }
             }
-            Happening::PlanStarted { job, facts, header, other_streams, whole } => {
-                self.start_plan(at, *job, facts, header, [*other_streams, *whole]);
+            Happening::PlanStarted { job, facts, header, other_streams, whole, weigh } => {
+                self.start_plan(at, *job, facts, header, [*other_streams, *whole, *weigh]);
             }
             Happening::SegmentsPlanned { job, first_task, segments } => {
                 self.add_segments(at, *job, *first_task, segments);
+            }
+            Happening::BitsAllocated { job, allocation } => self.allocate_bits(*job, allocation),
+            Happening::SegmentsRetaken { job, first_task, retakes } => {
+                self.retake_segments(at, *job, *first_task, retakes);
             }
             Happening::PlanCompleted { job, merge } => self.complete_plan(at, *job, *merge),
             Happening::SplitAbandoned { job, reason, whole } => {

@@ -41,6 +41,8 @@ pub enum Command {
     ReleaseWorker(WorkerId),
     /// Forgets the worker; what it holds is given back.
     RemoveWorker(WorkerId),
+    /// The worker's line broke and it did not come back: what it holds expires now.
+    LineLost(WorkerId),
     /// The worker leaves by itself; what it holds is given back.
     SignOff(WorkerId),
 

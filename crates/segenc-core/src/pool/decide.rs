@@ -8,6 +8,7 @@ mod hand_out;
 mod jobs;
 mod judge;
 mod plan;
+mod rate;
 mod workers;
 
 use crate::ids::{AttemptId, JobId, TaskId, WorkerId};
@@ -54,6 +55,7 @@ pub fn decide(
         Command::ResumeWorker(worker) => draft.resume(*worker)?,
         Command::ReleaseWorker(worker) => draft.release(*worker)?,
         Command::RemoveWorker(worker) => draft.remove(*worker)?,
+        Command::LineLost(worker) => draft.lose_line(*worker)?,
         Command::SignOff(worker) => draft.sign_off(*worker)?,
         Command::RequestTask(worker) => draft.request(*worker)?,
         Command::ReportStatus { worker, attempt, .. } => draft.report(*worker, *attempt)?,

@@ -10,6 +10,7 @@ use crate::plan::{PlanHeader, Segment};
 use crate::pool::job::SourceRef;
 use crate::pool::task::{Blob, Observed};
 use crate::pool::worker::{WorkerProfile, WorkerState};
+use crate::rate::{Allocation, Retake};
 use crate::source::SourceFacts;
 use crate::spec::JobSpec;
 use crate::time::Millis;
@@ -57,8 +58,12 @@ pub enum Happening {
         other_streams: Option<TaskId>,
         /// The task for the whole title, where the film is not split.
         whole: Option<TaskId>,
+        /// The task that weighs the copied streams, where the size of the whole file is wished.
+        #[serde(default)]
+        weigh: Option<TaskId>,
     },
-    /// Segments were added; their tasks have consecutive ids.
+    /// Segments were added; their tasks have consecutive ids. Where a size is wished, each has two: the one that
+    /// measures it comes first.
     SegmentsPlanned {
         /// The job.
         job: JobId,
@@ -66,6 +71,22 @@ pub enum Happening {
         first_task: TaskId,
         /// In order.
         segments: Vec<Segment>,
+    },
+    /// All segments are measured: the bits of each are known, and they can be encoded.
+    BitsAllocated {
+        /// The job.
+        job: JobId,
+        /// The bits.
+        allocation: Arc<Allocation>,
+    },
+    /// The film missed its size: some segments are encoded once more; these tasks have consecutive ids.
+    SegmentsRetaken {
+        /// The job.
+        job: JobId,
+        /// The id of the first one's task.
+        first_task: TaskId,
+        /// In order.
+        retakes: Vec<Retake>,
     },
     /// The analysis ended: the plan is complete, the merge is known.
     PlanCompleted {

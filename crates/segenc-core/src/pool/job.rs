@@ -1,6 +1,6 @@
 //! A job: one wish, this source into this output.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::ids::{JobId, TaskId, WorkerId};
 use crate::plan::{PlanHeader, Segment, Way};
-use crate::pool::task::TaskState;
+use crate::pool::task::{TaskKind, TaskState};
+use crate::rate::{Allocation, RateAim, RateWish};
 use crate::source::SourceFacts;
 use crate::spec::JobSpec;
 use crate::time::Millis;
@@ -132,6 +133,12 @@ pub struct Job {
     pub split_abandoned: Option<String>,
     /// What the first finished segment's parameter sets were: all others must have the same.
     pub parameter_sets: Option<ParameterSets>,
+    /// The bits of each segment, as soon as all are measured; only where a size is wished.
+    pub allocation: Option<Arc<Allocation>>,
+    /// Segments that are made once more, and the bits that were asked for last.
+    pub retakes: BTreeMap<u32, u64>,
+    /// How often segments were chosen to be made once more.
+    pub retake_rounds: u32,
     /// Workers whose encoder makes other parameter sets than that of the first finished segment.
     pub differing_workers: BTreeSet<WorkerId>,
 }
@@ -160,6 +167,69 @@ impl Job {
             Some(Way::Segments) => true,
             Some(Way::Whole { .. }) | None => false,
         }
+    }
+
+    /// The size that is met by measuring all segments, where there is one.
+    #[must_use]
+    pub fn rate(&self) -> Option<&RateWish> {
+        self.spec.rate.as_ref()
+    }
+
+    /// Whether its segments wait for their bits.
+    #[must_use]
+    pub fn awaits_bits(&self) -> bool {
+        self.rate().is_some() && self.allocation.is_none()
+    }
+
+    /// Whether the wish is a size of the whole file, which only measured segments can meet.
+    #[must_use]
+    pub fn aims_at_file_size(&self) -> bool {
+        match self.rate().map(|rate| rate.aim) {
+            Some(RateAim::FileBytes(_)) => true,
+            Some(RateAim::BitsPerSecond(_)) | None => false,
+        }
+    }
+
+    /// The duration of a segment in microseconds.
+    #[must_use]
+    pub fn micros_of(&self, segment: &Segment) -> Option<u64> {
+        let timebase = self.header.as_ref()?.film.as_ref()?.timebase;
+        let ticks = segment.end.saturating_sub(segment.start);
+        Some(u64::try_from(timebase.micros(ticks)).unwrap_or_default().max(1))
+    }
+
+    /// About how many bytes the container adds to the film's packets.
+    #[must_use]
+    pub fn framing_bytes(&self) -> u64 {
+        let frames: u64 = self.segments.iter().map(|segment| segment.expected.count).sum();
+        frames.saturating_mul(framing_of(&self.spec.container))
+    }
+
+    /// The bits that the encoder of a segment is asked for.
+    #[must_use]
+    pub fn bits_asked(&self, segment: u32, kind: TaskKind) -> Option<u64> {
+        match kind {
+            TaskKind::Retake(_) => self.retakes.get(&segment).copied(),
+            TaskKind::Analysis
+            | TaskKind::Segment(_)
+            | TaskKind::Measure(_)
+            | TaskKind::OtherStreams
+            | TaskKind::Weigh
+            | TaskKind::Whole
+            | TaskKind::Merge => {
+                let place = usize::try_from(segment).ok()?;
+                self.allocation.as_ref()?.asked.get(place).copied()
+            }
+        }
+    }
+}
+
+/// About how many bytes a container adds to each packet of the film: Matroska a block's header and now and then
+/// a cluster and a cue; MP4 its place in the tables of sizes, times and chunks (measured with FFmpeg 5.1).
+fn framing_of(container: &str) -> u64 {
+    match container {
+        "matroska" | "webm" => 8,
+        _ => 14,
     }
 }
 

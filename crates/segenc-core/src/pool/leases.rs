@@ -125,6 +125,8 @@ impl Leases {
                 Happening::JobCreated { .. }
                 | Happening::PlanStarted { .. }
                 | Happening::SegmentsPlanned { .. }
+                | Happening::BitsAllocated { .. }
+                | Happening::SegmentsRetaken { .. }
                 | Happening::PlanCompleted { .. }
                 | Happening::SplitAbandoned { .. }
                 | Happening::SegmentRunUpLengthened { .. }
@@ -192,6 +194,7 @@ impl Leases {
             | Command::ResumeWorker(_)
             | Command::ReleaseWorker(_)
             | Command::RemoveWorker(_)
+            | Command::LineLost(_)
             | Command::SignOff(_)
             | Command::AbandonSplit { .. } => {}
         }

@@ -42,3 +42,7 @@ pub const FAILURES_IN_A_ROW_MAX: u32 = 3;
 
 /// So many names of encoders are listed in a message.
 pub const NAMED_ENCODERS_MAX: usize = 40;
+
+/// So often segments that missed their bits are chosen to be made again: what two tries have not brought near is
+/// how the encoder is.
+pub const RETAKE_ROUNDS_MAX: u32 = 2;

@@ -38,9 +38,9 @@ impl Place {
 const fn rank(kind: TaskKind) -> u8 {
     match kind {
         TaskKind::Analysis => 0,
-        TaskKind::OtherStreams => 1,
+        TaskKind::OtherStreams | TaskKind::Weigh => 1,
         TaskKind::Merge => 2,
-        TaskKind::Segment(_) | TaskKind::Whole => 3,
+        TaskKind::Segment(_) | TaskKind::Measure(_) | TaskKind::Retake(_) | TaskKind::Whole => 3,
     }
 }
 

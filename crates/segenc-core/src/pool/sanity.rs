@@ -109,7 +109,7 @@ fn check_task(pool: &Pool, job: &Job, task: &Task) -> Result<(), String> {
             }
             AttemptState::Succeeded => {
                 succeeded += 1;
-                let whole = task.kind == TaskKind::Analysis || attempt.output.is_some();
+                let whole = task.only_tells() || attempt.output.is_some();
                 ensure(whole, || format!("attempt {number} succeeded without output"))?;
                 true
             }

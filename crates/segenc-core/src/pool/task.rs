@@ -19,6 +19,12 @@ pub enum TaskKind {
     Analysis,
     /// Encodes the segment of this index.
     Segment(u32),
+    /// Encodes the segment of this index at one quality for all, to learn how many bits it takes.
+    Measure(u32),
+    /// Encodes the segment of this index once more, because it missed the bits that it was due.
+    Retake(u32),
+    /// Finds out how many bytes of the output the copied streams take.
+    Weigh,
     /// Encodes the streams beside the film, for the whole title.
     OtherStreams,
     /// Makes the output in one go, as plain ffmpeg would, because the film must not be split.
@@ -82,6 +88,10 @@ pub struct Observed {
     pub frames: Option<Frames>,
     /// SHA-256, hex, over the encoder's parameter sets (extradata); empty where it has none.
     pub extradata_sha256: Option<String>,
+    /// Bytes that count for a wished size: the film's packets of a segment or a measurement, or the file that
+    /// was weighed.
+    #[serde(default)]
+    pub media_bytes: Option<u64>,
     /// Processor time of the programs it ran, in milliseconds.
     pub cpu_millis: u64,
     /// Checks made and what came out, for the report: merge and whole title.
@@ -163,9 +173,33 @@ impl Task {
     #[must_use]
     pub const fn is_part(&self) -> bool {
         match self.kind {
-            TaskKind::Segment(_) | TaskKind::OtherStreams | TaskKind::Whole => true,
-            TaskKind::Analysis | TaskKind::Merge => false,
+            TaskKind::Segment(_)
+            | TaskKind::Retake(_)
+            | TaskKind::OtherStreams
+            | TaskKind::Whole => true,
+            TaskKind::Analysis | TaskKind::Measure(_) | TaskKind::Weigh | TaskKind::Merge => false,
         }
+    }
+
+    /// Whether nothing but what the worker saw comes of it.
+    #[must_use]
+    pub const fn only_tells(&self) -> bool {
+        match self.kind {
+            TaskKind::Analysis | TaskKind::Weigh => true,
+            TaskKind::Segment(_)
+            | TaskKind::Measure(_)
+            | TaskKind::Retake(_)
+            | TaskKind::OtherStreams
+            | TaskKind::Whole
+            | TaskKind::Merge => false,
+        }
+    }
+
+    /// The bytes that count for a wished size, as far as they are known.
+    #[must_use]
+    pub fn media_bytes(&self) -> Option<u64> {
+        let told = self.succeeded()?.observed.as_ref().and_then(|seen| seen.media_bytes);
+        told.or_else(|| self.output().map(|blob| blob.size))
     }
 
     /// The attempts that count for the limits.
@@ -180,7 +214,10 @@ impl Task {
             match failure.kind {
                 FailureKind::Transient | FailureKind::Worker => true,
                 FailureKind::Mismatch => {
-                    matches!(self.kind, TaskKind::Analysis | TaskKind::OtherStreams)
+                    matches!(
+                        self.kind,
+                        TaskKind::Analysis | TaskKind::OtherStreams | TaskKind::Weigh
+                    )
                 }
                 FailureKind::Task => false,
             }

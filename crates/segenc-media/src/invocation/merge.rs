@@ -36,6 +36,9 @@ pub(crate) struct PartFacts {
     /// Ticks to add to the times of encoded streams, by output stream: what is lost on the way through a
     /// container, and would be lost twice.
     pub(crate) lost_ticks: BTreeMap<usize, i64>,
+    /// Where encoded sound with lost ticks ends, on the output's clock: that its last packet is shorter than the
+    /// others is lost as well.
+    pub(crate) ends: BTreeMap<usize, i64>,
     /// Copied sound whose times are rounded, by output stream.
     pub(crate) rounded_sound: BTreeSet<usize>,
     /// ffmpeg's options for the film's colours, with their values.
@@ -189,7 +192,11 @@ impl Joined<'_> {
                 call.option(&format!("-metadata:s:{position}"), format!("encoder={encoder}"));
             }
             if let Some(ticks) = self.facts.lost_ticks.get(&position) {
-                let times = format!("setts=pts=PTS+({ticks}):dts=DTS+({ticks})");
+                let mut times = format!("setts=pts=PTS+({ticks}):dts=DTS+({ticks})");
+                if let Some(end) = self.facts.ends.get(&position) {
+                    let left = end.saturating_sub(*ticks);
+                    times.push_str(&format!(":duration=min(DURATION\\,{left}-PTS)"));
+                }
                 call.option(&format!("-bsf:{position}"), times);
             }
             if self.facts.rounded_sound.contains(&position) {
@@ -253,8 +260,7 @@ fn dispositions(streams: &[MergedStream], by: Dispositions) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use segenc_core::plan::OutputStream;
-    use segenc_core::spec::Verify;
-    use segenc_core::work::MergeFrom;
+    use segenc_core::work::{Decode, MergeFrom};
 
     use super::*;
     use crate::invocation::sample::{file, film, frames, lines, option, url};
@@ -295,7 +301,9 @@ mod tests {
                 stream(1, Origin::Encoded(0), StreamKind::Audio, &[]),
                 stream(2, Origin::Copied, StreamKind::Audio, &["comment", "original"]),
             ],
-            verify: Verify::Full,
+            decode: Decode::Everything,
+            size: None,
+            buffer: None,
         }
     }
 
@@ -307,6 +315,7 @@ mod tests {
             lost_ticks: BTreeMap::from([(1, 7)]),
             encoders: BTreeMap::from([(0, "Lavc59.37.100 libx264".to_owned())]),
             colours: vec![("color_range".to_owned(), "tv".to_owned())],
+            ends: BTreeMap::new(),
             rounded_sound: BTreeSet::from([2]),
         };
         for container in ["matroska", "mp4"] {

@@ -3,6 +3,7 @@
 //! Must not start anything, and must not read files: everything comes from the work.
 
 mod holder;
+mod light;
 mod merge;
 mod probe;
 mod rate;
@@ -20,9 +21,12 @@ use crate::attempt::MediaInput;
 use crate::names;
 
 pub(crate) use holder::Holder;
+pub(crate) use light::{can_be_told_of_light, told_of_light};
 pub(crate) use merge::{JOINED_NAME, Joined, PartFacts, SEGMENTS_NAME, list, list_after};
 pub(crate) use rate::repeated;
-pub(crate) use streams::output_name;
+pub(crate) use segment::HEADER_NAME;
+pub(crate) use streams::{ahead_seconds, output_name};
+pub(crate) use verify::Extent;
 
 /// One of the two programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +178,7 @@ pub(crate) mod sample {
             timebase,
             shift: 126_000,
             rate: Some(Rational { num: 30_000, den: 1001 }),
+            mastering: None,
         }
     }
 

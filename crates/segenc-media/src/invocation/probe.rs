@@ -18,12 +18,12 @@ voc,tak,oma,sox,pva,xmv";
 /// What the analysis wants to know.
 const FACTS: &str = "format=format_name,start_time,duration,size:\
 stream=index,codec_type,codec_name,time_base,width,height,pix_fmt,field_order,avg_frame_rate,r_frame_rate,\
-color_transfer,has_b_frames:stream_tags=language,title:stream_disposition:chapter=id";
+color_transfer,has_b_frames:stream_tags=language,title:stream_disposition:stream_side_data:chapter=id";
 
 /// What the checks want to know of a file of ours.
-const MADE: &str = "format=format_name,start_time,duration:\
+const MADE: &str = "format=format_name,start_time,duration,size:format_tags=segenc_colours:\
 stream=index,codec_type,codec_name,time_base,extradata_size,extradata_hash,color_range,color_space,color_transfer,\
-color_primaries,chroma_location,pix_fmt,width,height,sample_rate:stream_tags=encoder:stream_disposition:\
+color_primaries,chroma_location,pix_fmt,width,height,sample_rate:stream_tags=encoder,DURATION:stream_disposition:\
 stream_side_data=side_data_type";
 
 /// What the merge wants to know of a picture.
@@ -36,6 +36,10 @@ impl Invocation {
         let mut call = Self::ffprobe();
         call.option("-format_whitelist", FORMATS);
         call.protocols(source);
+        // By its name ffmpeg would take it for the first of a row of pictures.
+        if is_photograph(source) {
+            call.words(&["-f", "jpeg_pipe"]);
+        }
         call.words(&["-show_chapters", "-show_entries", FACTS, "-of", "json"]);
         call.option("-i", names::address(source));
         call
@@ -59,6 +63,16 @@ impl Invocation {
         call
     }
 
+    /// Asks what stands beside the first picture of a stream of the source.
+    pub(crate) fn first_side_data(demuxer: &str, source: &MediaInput, stream: u32) -> Self {
+        let mut call = Self::ffprobe();
+        call.option("-select_streams", stream.to_string());
+        call.words(&["-read_intervals", "%+#1", "-show_frames"]);
+        call.words(&["-show_entries", "frame=side_data_list", "-of", "json"]);
+        call.input(demuxer, source);
+        call
+    }
+
     /// Asks what a file that a worker made is. Where the demuxer is not known, a safe one is found.
     pub(crate) fn made(demuxer: Option<&str>, input: &MediaInput) -> Self {
         let mut call = Self::ffprobe();
@@ -72,6 +86,15 @@ impl Invocation {
             }
         }
         call
+    }
+}
+
+fn is_photograph(source: &MediaInput) -> bool {
+    match source {
+        MediaInput::File(path) => path.extension().is_some_and(|extension| {
+            extension.eq_ignore_ascii_case("jpg") || extension.eq_ignore_ascii_case("jpeg")
+        }),
+        MediaInput::Url(_) => false,
     }
 }
 

@@ -71,6 +71,28 @@ impl Invocation {
         (call, name)
     }
 
+    /// Begins an MP4 as plain ffmpeg does, with one small picture of the film and the first packets of sounds,
+    /// which are looked for in as many seconds only.
+    pub(crate) fn begun_like_plain(
+        demuxer: &str,
+        source: &MediaInput,
+        film: u32,
+        sounds: &[u32],
+    ) -> (Self, String) {
+        let name = "begun.mov".to_owned();
+        let mut call = Self::ffmpeg();
+        call.words(&["-t", "30"]);
+        call.input(demuxer, source);
+        for stream in std::iter::once(&film).chain(sounds) {
+            call.option("-map", format!("0:{stream}"));
+        }
+        call.words(&["-c:a", "copy", "-c:v", "mpeg4", "-vf", "scale=64:64,format=yuv420p"]);
+        call.words(&["-frames:v", "1", "-frames:a", "8", "-fps_mode", "passthrough"]);
+        call.words(&["-enc_time_base", "-1", "-avoid_negative_ts", "disabled"]);
+        call.words(&["-use_editlist", "0", "-strict", "experimental", "-f", "mov", &name]);
+        (call, name)
+    }
+
     /// Makes the whole output as plain ffmpeg does, but for frames that plain ffmpeg 5.1 drops or doubles. It
     /// decodes with plain ffmpeg's number of threads: what becomes of damaged pictures depends on it.
     pub(crate) fn whole(work: &StreamsWork, source: &MediaInput) -> Self {

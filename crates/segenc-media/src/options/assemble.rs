@@ -2,8 +2,11 @@
 //!
 //! Must not know how words are read, nor why a filter cannot be split.
 
+use segenc_core::rate::RateWish;
 use segenc_core::source::StreamKind;
-use segenc_core::spec::{JobSpec, OutputOption, StreamMap, Verify, VideoEncode, VideoSpec};
+use segenc_core::spec::{
+    DynamicHdr, JobSpec, OutputOption, SplitPolicy, StreamMap, Verify, VideoEncode, VideoSpec,
+};
 
 use super::catalog::{self, Role, Takes};
 use super::codecs::{Codecs, Film};
@@ -13,7 +16,7 @@ use super::error::{OptionError, OptionErrorKind, shown};
 use super::filter::{self, FilterClass};
 use super::specifier::{self, Specifier};
 use super::words::Given;
-use super::{map, split};
+use super::{map, rate, split};
 
 /// Quality of the film where nothing is said.
 const DEFAULT_CRF: &str = "20";
@@ -36,19 +39,28 @@ struct Draft {
     mux: Vec<OutputOption>,
 }
 
+/// What is known of the output beside the options.
+pub(super) struct Target<'a> {
+    /// The muxer that a request names.
+    pub(super) container: Option<&'a str>,
+    /// The file's name.
+    pub(super) output_name: Option<&'a str>,
+    /// The size that the file is to have.
+    pub(super) file_bytes: Option<u64>,
+}
+
 /// Makes the job of the options given.
 pub(super) fn job(
     args: &[String],
     given: &[Given],
-    container: Option<&str>,
-    output_name: Option<&str>,
+    target: Target<'_>,
 ) -> Result<JobSpec, OptionError> {
     let format = given
         .iter()
         .rev()
         .find(|option| option.known.is_some_and(|known| known.role == Role::Format));
     let format = format.map(|option| (option.word.as_str(), option.text()));
-    let (container, flavour) = container::choose(format, container, output_name)?;
+    let (container, flavour) = container::choose(format, target.container, target.output_name)?;
     let mut draft = Draft {
         codecs: Codecs::read(given, flavour)?,
         container,
@@ -62,11 +74,16 @@ pub(super) fn job(
     for option in given {
         draft.place(option)?;
     }
-    draft.defaults(flavour);
+    let size = target.file_bytes.map(|bytes| draft.size(bytes)).transpose()?;
+    draft.defaults(flavour, size.as_ref());
     if let Some(encoder) = draft.codecs.film.encoder() {
         container::holds(container, encoder.name)?;
     }
-    Ok(draft.finish(args))
+    let spec = draft.finish(args, size);
+    match (&spec.split, target.file_bytes) {
+        (SplitPolicy::Whole { reason }, Some(_)) => Err(rate::in_one_piece(reason)),
+        (SplitPolicy::Segments { .. }, _) | (SplitPolicy::Whole { .. }, None) => Ok(spec),
+    }
 }
 
 impl Draft {
@@ -261,14 +278,20 @@ impl Draft {
         }
     }
 
-    fn defaults(&mut self, flavour: Flavour) {
+    /// The wish for a file of so many bytes.
+    fn size(&self, bytes: u64) -> Result<RateWish, OptionError> {
+        let film = self.codecs.film.encoder().ok_or_else(rate::no_film)?;
+        rate::of_file(film, &self.video, &self.rates, bytes)
+    }
+
+    fn defaults(&mut self, flavour: Flavour, size: Option<&RateWish>) {
         let said = |options: &[OutputOption], names: &[&str]| {
             options
                 .iter()
                 .any(|option| names.contains(&option.name.split(':').next().unwrap_or_default()))
         };
         if let Film::Default(_) = self.codecs.film {
-            let silent = self.rates.iter().all(|rate| *rate == Rate::Silent);
+            let silent = size.is_none() && self.rates.iter().all(|rate| *rate == Rate::Silent);
             if silent && !said(&self.video, &["crf", "qp", "b", "q", "qscale", "global_quality"]) {
                 self.video.push(OutputOption {
                     name: "crf".to_owned(),
@@ -296,9 +319,26 @@ impl Draft {
         }
     }
 
-    fn finish(self, args: &[String]) -> JobSpec {
+    fn finish(self, args: &[String], size: Option<RateWish>) -> JobSpec {
         let class = self.filter.as_ref().map_or(&FilterClass::Stateless, |(_, class)| class);
-        let split = split::policy(self.codecs.film, &self.video, class, &self.rates);
+        let film = self.codecs.film.encoder();
+        // The options are complete only now: the defaults belong into every pass too.
+        let rate = match (film, size) {
+            (Some(film), Some(size)) => {
+                rate::passes(film, &self.video).map(|passes| RateWish { passes, aim: size.aim })
+            }
+            (Some(film), None) => rate::of_bitrate(film, &self.video, &self.rates),
+            (None, _) => None,
+        };
+        let buffer = film.and_then(|film| rate::buffer(film, &self.video, &self.rates));
+        let split = split::policy(
+            self.codecs.film,
+            &self.video,
+            class,
+            &self.rates,
+            rate.as_ref(),
+            buffer.as_ref(),
+        );
         let video = match self.codecs.film {
             Film::Chosen(encoder) | Film::Default(encoder) => VideoSpec::Encode(VideoEncode {
                 encoder: encoder.name.to_owned(),
@@ -318,8 +358,11 @@ impl Draft {
             mux_options: self.mux,
             dropped_kinds: self.codecs.dropped,
             split,
-            verify: Verify::Full,
+            verify: Verify::Affordable,
             segment_seconds: None,
+            dynamic_hdr: DynamicHdr::Refuse,
+            rate,
+            buffer,
         }
     }
 }

@@ -74,7 +74,7 @@ const EXTENSIONS: &[(&str, &str, Flavour)] = &[
     ("mks", "matroska", Flavour::SubtitlesOnly),
     ("webm", "webm", Flavour::Usual),
     ("mp4", "mp4", Flavour::Usual),
-    ("m4v", "mp4", Flavour::Usual),
+    ("m4v", "ipod", Flavour::Usual),
     ("mov", "mov", Flavour::Usual),
     ("qt", "mov", Flavour::Usual),
     ("ts", "mpegts", Flavour::Usual),
@@ -113,10 +113,10 @@ pub(super) fn choose(
     }
     if let Some(muxer) = container {
         // A request's field may say `mkv` as well: nothing else can be meant by it.
-        if let Some((found, _)) =
+        if let Some((found, own)) =
             by_extension(&format!("x.{muxer}")).filter(|_| find(muxer).is_none())
         {
-            return Ok((found, flavour));
+            return Ok((found, own));
         }
         return Ok((by_muxer(muxer, muxer)?, flavour));
     }

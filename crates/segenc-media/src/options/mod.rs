@@ -12,6 +12,7 @@ mod encoder;
 mod error;
 pub mod filter;
 mod map;
+mod rate;
 mod refused;
 mod specifier;
 mod split;
@@ -39,5 +40,17 @@ pub fn parse(
     output_name: Option<&str>,
 ) -> Result<JobSpec, OptionError> {
     let given = words::read(args)?;
-    assemble::job(args, &given, container, output_name)
+    assemble::job(args, &given, assemble::Target { container, output_name, file_bytes: None })
+}
+
+/// The same wish, with a finished file of so many bytes.
+///
+/// # Errors
+/// If the options say already how large or how good the film becomes, or if its encoder, or what becomes of the
+/// film, cannot meet a size.
+pub fn aim_at_file_size(spec: &JobSpec, bytes: u64) -> Result<JobSpec, OptionError> {
+    let given = words::read(&spec.args)?;
+    let container = Some(spec.container.as_str());
+    let target = assemble::Target { container, output_name: None, file_bytes: Some(bytes) };
+    assemble::job(&spec.args, &given, target)
 }

@@ -12,7 +12,7 @@ pub(super) struct Refused {
 
 const ONE_SOURCE: &str = "give the source as INPUT; a job has one";
 const TRIM: &str = "cut the source beforehand: segenc encodes whole films for now";
-const QUALITY: &str = "aim at a quality with -crf, -qp or -cq";
+const PASSES: &str = "leave it out, and give a bitrate with -b:v or a size with --target-size";
 const LEAVE: &str = "leave it out";
 const CHAIN: &str = "use one chain of filters with -vf or -af";
 const LOGS: &str = "leave it out: segenc jobs logs shows every attempt's log";
@@ -23,10 +23,10 @@ const fn refused(name: &'static str, why: &'static str, instead: &'static str) -
 
 const REFUSED: &[Refused] = &[
     refused("i", "further inputs are not opened", ONE_SOURCE),
-    refused("pass", "two passes over segments are not there yet", QUALITY),
-    refused("passlogfile", "two passes over segments are not there yet", QUALITY),
-    refused("stats", "it names a file of a first pass, and two passes are not there yet", QUALITY),
-    refused("fastfirstpass", "two passes over segments are not there yet", QUALITY),
+    refused("pass", "a bitrate is met by two passes anyway", PASSES),
+    refused("passlogfile", "a bitrate is met by two passes anyway", PASSES),
+    refused("stats", "a bitrate is met by two passes anyway", PASSES),
+    refused("fastfirstpass", "a bitrate is met by two passes anyway", PASSES),
     refused("filter_complex", "graphs that split and join are not carried over", CHAIN),
     refused("lavfi", "graphs that split and join are not carried over", CHAIN),
     refused("filter_complex_script", "it reads a file", CHAIN),

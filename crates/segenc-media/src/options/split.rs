@@ -2,6 +2,7 @@
 //!
 //! Must not know how options are spelled or checked.
 
+use segenc_core::rate::{BufferWish, RateWish};
 use segenc_core::spec::{OutputOption, SplitPolicy};
 
 use super::codecs::Film;
@@ -12,17 +13,17 @@ use super::filter::FilterClass;
 const BOUNDED_BY_BITRATE: &[&str] = &["libaom-av1", "libvpx-vp9"];
 
 /// The film's options, to be asked by name.
-struct Options<'a>(&'a [OutputOption]);
+pub(super) struct Options<'a>(pub(super) &'a [OutputOption]);
 
 impl Options<'_> {
     /// The value in force: the last one given.
-    fn value(&self, name: &str) -> Option<&str> {
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().rev().find(|option| option.name.split(':').next() == Some(name));
         found.and_then(|option| option.value.as_deref())
     }
 
     /// Whether it is given and not zero.
-    fn set(&self, name: &str) -> bool {
+    pub(super) fn set(&self, name: &str) -> bool {
         self.value(name).is_some_and(|value| value.contains(|c: char| c != '0' && c != '.'))
     }
 }
@@ -33,6 +34,8 @@ pub(super) fn policy(
     options: &[OutputOption],
     filters: &FilterClass,
     rates: &[Rate],
+    wish: Option<&RateWish>,
+    buffer: Option<&BufferWish>,
 ) -> SplitPolicy {
     let whole = |reason: &str| SplitPolicy::Whole { reason: reason.to_owned() };
     let Some(encoder) = film.encoder() else {
@@ -44,7 +47,12 @@ pub(super) fn policy(
         FilterClass::Stateless => (0, 0),
         FilterClass::Window { run_up, run_out } => (*run_up, *run_out),
     };
-    if let Some(reason) = clock(&options).or_else(|| rate_control(encoder, &options, rates)) {
+    // A size is met over all segments, and so it needs no rate control over the whole film.
+    let control = || match wish {
+        Some(_) => None,
+        None => rate_control(encoder, &options, rates, buffer),
+    };
+    if let Some(reason) = clock(&options).or_else(control) {
         return whole(&reason);
     }
     SplitPolicy::Segments { run_up, run_out }
@@ -67,7 +75,12 @@ fn clock(options: &Options<'_>) -> Option<String> {
 }
 
 /// What a rate control aims at, if it has to see the whole film.
-fn rate_control(encoder: &Encoder, options: &Options<'_>, rates: &[Rate]) -> Option<String> {
+fn rate_control(
+    encoder: &Encoder,
+    options: &Options<'_>,
+    rates: &[Rate],
+    buffer: Option<&BufferWish>,
+) -> Option<String> {
     let asked = rates.iter().find_map(|rate| match rate {
         Rate::Whole(reason) => Some((*reason).to_owned()),
         Rate::Silent | Rate::Quality => None,
@@ -75,7 +88,8 @@ fn rate_control(encoder: &Encoder, options: &Options<'_>, rates: &[Rate]) -> Opt
     if asked.is_some() {
         return asked;
     }
-    if ["maxrate", "minrate", "bufsize"].into_iter().any(|name| options.set(name)) {
+    let bounded = ["maxrate", "minrate", "bufsize"].into_iter().any(|name| options.set(name));
+    if bounded && buffer.is_none() {
         return Some(
             "a bitrate limit (-maxrate, -bufsize) needs one buffer over the whole film".to_owned(),
         );

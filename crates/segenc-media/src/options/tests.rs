@@ -1,10 +1,11 @@
 //! Cases as text: what is typed, and what becomes of it.
 
 use proptest::prelude::*;
+use segenc_core::rate::RateAim;
 use segenc_core::source::StreamKind;
 use segenc_core::spec::{JobSpec, SplitPolicy, StreamSelector, VideoEncode, VideoSpec};
 
-use super::{OptionError, filter, parse};
+use super::{OptionError, aim_at_file_size, filter, parse};
 
 fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
@@ -57,6 +58,83 @@ fn drawn(options: &[segenc_core::spec::OutputOption]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// The measuring and the real pass of a line, as ffmpeg would be given them.
+fn passes(line: &str) -> [String; 2] {
+    let rate = read(line).expect("it is accepted").rate.expect("it names a bitrate");
+    [drawn(&rate.passes.measure), drawn(&rate.passes.real)]
+}
+
+#[test]
+fn a_bitrate_becomes_two_passes_in_the_encoder_s_own_words() {
+    let notes = "-passlogfile passlog";
+    let fast = "ref=1:subme=2:trellis=0";
+    let level = "-bsf:v h264_metadata=level=auto";
+    assert_eq!(
+        passes("-c:v libx264 -preset slow -b:v 2M"),
+        [
+            format!(
+                "-preset slow -x264-params stitchable=1:{fast} {level} -fastfirstpass 0 -pass 1 {notes}"
+            ),
+            format!("-preset slow -x264-params stitchable=1 {level} -pass 2 {notes}"),
+        ]
+    );
+    let mine = "-level 4.1 -x264-params aq-mode=3:stitchable=1";
+    assert_eq!(
+        passes("-c:v libx264 -b:v 2M -level 4.1 -x264-params aq-mode=3"),
+        [
+            format!("{mine}:{fast} -fastfirstpass 0 -pass 1 {notes}"),
+            format!("{mine} -pass 2 {notes}"),
+        ]
+    );
+    assert_eq!(
+        passes("-c:v libx265 -b:v 2M"),
+        [1, 2].map(|number| {
+            let keys = format!("high-tier=0:info=0:pass={number}:stats=passlog.log");
+            // The filter comes after the list, whichever was there first.
+            format!("-x265-params {keys} -bsf:v hevc_metadata=level=auto")
+        })
+    );
+    assert_eq!(
+        passes("-c:v libsvtav1 -preset 4 -b:v 2M -g 240"),
+        ["-g 240 -preset 12".to_owned(), "-preset 4 -g 240".to_owned()]
+    );
+}
+
+#[test]
+fn segments_claim_half_of_a_buffer_and_begin_with_half_of_that() {
+    let buffer = read("-c:v libx264 -crf 20 -maxrate 4M -bufsize 8M").map(|spec| spec.buffer);
+    let buffer = buffer.expect("it is accepted").expect("it names a buffer");
+    assert_eq!((buffer.limit.bits_per_second, buffer.limit.bits), (4_000_000, 8_000_000));
+    let wanted = "-crf 20 -maxrate 4M -bufsize:v 4000000 -rc_init_occupancy:v 2000000";
+    assert_eq!(drawn(&buffer.segment_options), wanted);
+    let [measure, real] = passes("-c:v libx264 -b:v 2M -maxrate 4M -bufsize 8M");
+    assert!(!measure.contains("maxrate") && !measure.contains("bufsize"), "{measure}");
+    assert!(real.contains("-bufsize:v 4000000"), "{real}");
+}
+
+#[test]
+fn a_file_s_size_takes_the_place_of_the_usual_quality() {
+    let sized = |line| aim_at_file_size(&read(line).expect("it is accepted"), 700_000_000);
+    let spec = sized("-c:a copy").expect("the film is encoded by default");
+    let VideoSpec::Encode(video) = &spec.video else { panic!("it is encoded") };
+    assert_eq!(drawn(&video.options), "-preset medium");
+    let rate = spec.rate.expect("a size is wished");
+    assert_eq!(rate.aim, RateAim::FileBytes(700_000_000));
+    assert_eq!(spec.split, SplitPolicy::Segments { run_up: 0, run_out: 0 });
+    for (line, kind) in [
+        ("-crf 20", "option-without-effect"),
+        ("-b:v 2M", "option-without-effect"),
+        ("-x264-params crf=20", "option-without-effect"),
+        ("-c:v libvpx-vp9", "refused-option"),
+        ("-c:v copy", "refused-option"),
+        ("-vf reverse", "refused-option"),
+    ] {
+        let refused = sized(line).expect_err(line);
+        assert_eq!(refused.kind.reason(), kind, "{line}: {refused}");
+        assert!(refused.hint.is_some(), "{line}");
+    }
+}
+
 #[test]
 fn constant_quality_is_split_and_bitrates_are_not() {
     check(&[
@@ -72,11 +150,20 @@ fn constant_quality_is_split_and_bitrates_are_not() {
         ("-c:v libvpx-vp9 -crf 31 -b:v 2M", "whole bitrate target"),
         ("-c:v libaom-av1 -crf 30 -b:v 1M", "whole bitrate target"),
         ("-c:v libvpx -crf 10", "whole libvpx aims at a bitrate"),
-        ("-c:v libx264 -b:v 5M", "whole bitrate target"),
-        ("-b:v 5M", "whole bitrate target"),
-        ("-b 5M", "whole bitrate target"),
+        ("-c:v libsvtav1 -b:v 5M", "-"),
+        ("-c:v libvpx-vp9 -b:v 5M", "whole bitrate target"),
+        ("-c:v libx264 -b:v 5M", "-"),
+        ("-b:v 5M", "-"),
+        ("-b 5M", "-"),
+        ("-b:v 5M -minrate 5M", "whole bitrate limit"),
+        ("-c:v libx265 -b:v 5M -x265-params strict-cbr=1:vbv-maxrate=5000", "whole bitrate limit"),
         ("-c:v libx264 -crf 20 -b:v 5M", "-"),
-        ("-c:v libx264 -crf 20 -maxrate 8M -bufsize 16M", "whole bitrate limit"),
+        ("-c:v libx264 -crf 20 -maxrate 8M -bufsize 16M", "-"),
+        ("-c:v libx265 -b:v 5M -maxrate 8M -bufsize 16M", "-"),
+        ("-c:v libvpx-vp9 -b:v 5M -maxrate 8M -bufsize 16M", "whole bitrate limit"),
+        ("-c:v libx264 -b:v 5M -maxrate 8M -bufsize 16M -nal-hrd vbr", "whole bitrate limit"),
+        ("-c:v libx265 -b:v 5M -maxrate 8M -bufsize 16M -x265-params hrd=1", "whole bitrate limit"),
+        ("-c:v libx264 -b:v 5M -maxrate 5M -minrate 5M -bufsize 16M", "whole bitrate limit"),
         ("-c:v libx264 -crf 20 -maxrate:v 8M", "whole bitrate limit"),
         ("-c:v libx264 -x264-params bitrate=4000", "whole bitrate target"),
         ("-c:v libx264 -x264opts crf=20:vbv_maxrate=4000", "whole bitrate limit"),

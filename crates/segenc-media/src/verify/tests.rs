@@ -17,7 +17,7 @@ fn frames(count: u64, first_pts: i64, last_pts: i64) -> Frames {
 fn join() -> Join {
     let segment = |frames: Frames| JoinedSegment { input: 1, start: 0, end: 0, frames };
     Join {
-        film: Film { stream: 0, timebase: timebase(90_000), shift: 0, rate: None },
+        film: Film { stream: 0, timebase: timebase(90_000), shift: 0, rate: None, mastering: None },
         segments: vec![segment(frames(3, 0, 6006)), segment(frames(3, 9009, 15_015))],
         other_streams_input: None,
         options: Vec::new(),

@@ -6,8 +6,7 @@ use std::path::Path;
 use segenc_core::failure::FailureKind;
 use segenc_core::plan::{Origin, OutputStream};
 use segenc_core::source::StreamKind;
-use segenc_core::spec::Verify;
-use segenc_core::work::{MergeFrom, MergeWork, MergedStream, StreamsWork};
+use segenc_core::work::{Decode, MergeFrom, MergeWork, MergedStream, StreamsWork};
 use segenc_media::{
     MediaInput, WorkError, encode_segment, encode_whole, merge, probe, usable_encoders,
 };
@@ -248,14 +247,16 @@ async fn a_damaged_output_is_not_verified() {
                 kind: StreamKind::Video,
                 dispositions: Vec::new(),
             }],
-            verify,
+            decode: verify,
+            size: None,
+            buffer: None,
         };
         let inputs = BTreeMap::from([(1, MediaInput::File(made.path.clone()))]);
         let folder = farm.folder(name);
         let farm = &farm;
         async move { merge(&attempt(&farm.tools, &folder), &inputs, &work).await }
     };
-    let whole = check("intact", Verify::Full).await.expect("nothing is wrong with it");
+    let whole = check("intact", Decode::Everything).await.expect("nothing is wrong with it");
     assert_eq!(whole.path, made.path);
     assert_eq!(whole.observed.frames.map(|frames| frames.count), Some(150));
 
@@ -263,7 +264,7 @@ async fn a_damaged_output_is_not_verified() {
     let middle = bytes.len() / 2;
     bytes[middle..middle + 20_000].fill(0);
     std::fs::write(&made.path, bytes).expect("scratch");
-    let damaged = check("damaged", Verify::Full).await;
+    let damaged = check("damaged", Decode::Everything).await;
     let Err(WorkError::Failed(failure)) = damaged else { panic!("{damaged:?}") };
     assert_eq!(
         (failure.kind, failure.reason.as_str()),

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use segenc_core::plan::{Film, Frames, Origin, OutputStream};
 use segenc_core::source::{Packet, SourceFacts, StreamKind};
-use segenc_core::spec::{OutputOption, Verify};
+use segenc_core::spec::OutputOption;
 use segenc_core::time::PtsRange;
 use segenc_core::work::{
-    Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, SegmentWork, StreamsWork,
+    Decode, Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, Pass, SegmentWork, StreamsWork,
 };
 use segenc_media::{
     Attempt, Made, MediaInput, Progress, Tools, WorkError, encode_other_streams, encode_segment,
@@ -56,6 +56,7 @@ pub(crate) fn attempt<'a>(tools: &'a Tools, scratch: &'a Path) -> Attempt<'a> {
         cancel: CancellationToken::new(),
         progress: watch::channel(Progress::default()).0,
         encode_threads: 1,
+        confinement: None,
     }
 }
 
@@ -83,6 +84,7 @@ impl Farm {
             timebase: stream.timebase,
             shift: stream.timebase.ticks(self.facts.start_micros),
             rate: stream.video.as_ref().and_then(|video| video.average_rate),
+            mastering: stream.video.as_ref().and_then(|video| video.mastering),
         }
     }
 
@@ -114,6 +116,7 @@ impl Farm {
                 filter: wish.filter.map(str::to_owned),
                 expected: frames(&chunk.iter().map(|pts| pts - film.shift).collect::<Vec<_>>()),
                 threads: 1,
+                pass: Pass::Only,
             }
         };
         pts.chunks(length).enumerate().map(work).collect()
@@ -172,7 +175,9 @@ impl Farm {
                 start_micros: self.facts.start_micros,
             }),
             streams: self.layout(wish),
-            verify: Verify::Full,
+            decode: Decode::Everything,
+            size: None,
+            buffer: None,
         };
         let folder = self.folder(&format!("{}-merge", wish.container));
         merge(&attempt(&self.tools, &folder), &inputs, &work).await

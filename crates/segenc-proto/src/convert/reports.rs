@@ -119,6 +119,7 @@ pub fn observed(message: &grpc::FinishRequest) -> Result<Observed, WireError> {
     Ok(Observed {
         frames: message.frames.clone().map(observed_frames),
         extradata_sha256: message.extradata_sha256.clone(),
+        media_bytes: message.media_bytes,
         cpu_millis: message.cpu_millis,
         checks: message
             .checks
@@ -147,6 +148,7 @@ pub fn finish_request(attempt: AttemptId, observed: Observed) -> grpc::FinishReq
         output_is_input: None,
         facts: None,
         packets: None,
+        media_bytes: observed.media_bytes,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Source facts and packets.
 
-use segenc_core::source::{Packet, Rational, SourceFacts, StreamFacts, StreamKind, VideoFacts};
+use segenc_core::source::{
+    Mastering, Packet, Rational, SourceFacts, StreamFacts, StreamKind, VideoFacts,
+};
 
 use super::{WireError, timebase, timebase_message};
 use crate::grpc;
@@ -65,7 +67,26 @@ fn stream(message: grpc::StreamFacts) -> Result<StreamFacts, WireError> {
             real_rate: rational(video.real_rate),
             color_transfer: video.color_transfer,
             has_b_frames: video.has_b_frames,
+            mastering: mastering(video.mastering),
+            dynamic_hdr: video.dynamic_hdr,
         }),
+    })
+}
+
+/// What is said of the film's light. Of a wrong length it says nothing.
+pub(super) fn mastering(message: Option<grpc::Mastering>) -> Option<Mastering> {
+    let message = message?;
+    let display = message.display.try_into().ok();
+    let light = message.light.try_into().ok();
+    (display.is_some() || light.is_some()).then_some(Mastering { display, light })
+}
+
+pub(super) fn mastering_message(mastering: Option<Mastering>) -> Option<grpc::Mastering> {
+    let Mastering { display, light } = mastering?;
+    let listed = |numbers: Option<&[u32]>| numbers.unwrap_or_default().to_vec();
+    Some(grpc::Mastering {
+        display: listed(display.as_ref().map(<[u32; 10]>::as_slice)),
+        light: listed(light.as_ref().map(<[u32; 2]>::as_slice)),
     })
 }
 
@@ -87,6 +108,8 @@ fn stream_message(facts: &StreamFacts) -> grpc::StreamFacts {
             real_rate: rational_message(video.real_rate),
             color_transfer: video.color_transfer.clone(),
             has_b_frames: video.has_b_frames,
+            mastering: mastering_message(video.mastering),
+            dynamic_hdr: video.dynamic_hdr.clone(),
         }),
     }
 }

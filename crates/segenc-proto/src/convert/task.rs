@@ -2,13 +2,17 @@
 
 use segenc_core::ids::{AttemptId, AttemptNumber, JobId, TaskId};
 use segenc_core::plan::{Film, Origin, OutputStream};
-use segenc_core::spec::{OutputOption, Verify};
+use segenc_core::rate::{BufferLimit, RateAim};
+use segenc_core::spec::OutputOption;
 use segenc_core::time::PtsRange;
 use segenc_core::work::{
-    Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, SegmentWork, StreamsWork, Work,
+    Decode, Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, Pass, SegmentWork,
+    StreamsWork, Work,
 };
 
-use super::source::{rational, rational_message, stream_kind, stream_kind_message};
+use super::source::{
+    mastering, mastering_message, rational, rational_message, stream_kind, stream_kind_message,
+};
 use super::{WireError, observed_frames, timebase, timebase_message};
 use crate::grpc;
 
@@ -96,6 +100,14 @@ pub fn task_message(assigned: AssignedTask) -> grpc::Task {
                     container: work.container,
                 }),
             ),
+            Work::Weigh(work) => transcode(
+                work.demuxer,
+                grpc::transcode::What::Weigh(grpc::OtherStreams {
+                    source_streams: work.source_streams,
+                    options: options_message(work.options),
+                    container: work.container,
+                }),
+            ),
             Work::Whole(work) => transcode(
                 work.demuxer,
                 grpc::transcode::What::WholeTitle(grpc::WholeTitle {
@@ -122,6 +134,9 @@ fn transcode(message: grpc::Transcode) -> Result<Work, WireError> {
         grpc::transcode::What::OtherStreams(message) => {
             Work::OtherStreams(streams(message.source_streams, message.options, message.container))
         }
+        grpc::transcode::What::Weigh(message) => {
+            Work::Weigh(streams(message.source_streams, message.options, message.container))
+        }
         grpc::transcode::What::WholeTitle(message) => {
             Work::Whole(streams(message.source_streams, message.options, message.container))
         }
@@ -141,6 +156,11 @@ fn segment(demuxer: String, message: grpc::Segment) -> Result<SegmentWork, WireE
         filter: (!message.filter.is_empty()).then_some(message.filter),
         expected: observed_frames(message.expected.ok_or(WireError::Missing("expected frames"))?),
         threads: message.threads,
+        pass: match message.pass {
+            None => Pass::Only,
+            Some(grpc::Pass { measure: true, .. }) => Pass::Measure,
+            Some(grpc::Pass { measure: false, notes_input }) => Pass::Real { notes_input },
+        },
     })
 }
 
@@ -158,13 +178,21 @@ fn segment_message(work: SegmentWork) -> grpc::Segment {
         filter_end: work.filter_range.end,
         expected: Some(work.expected.into()),
         threads: work.threads,
+        pass: match work.pass {
+            Pass::Only => None,
+            Pass::Measure => Some(grpc::Pass { measure: true, ..grpc::Pass::default() }),
+            Pass::Real { notes_input } => Some(grpc::Pass { measure: false, notes_input }),
+        },
     }
 }
 
 fn merge(message: grpc::Merge) -> Result<MergeWork, WireError> {
-    let verify = match grpc::Verify::try_from(message.verify) {
-        Ok(grpc::Verify::Full) => Verify::Full,
-        Ok(grpc::Verify::Quick) => Verify::Quick,
+    let decode = match grpc::Verify::try_from(message.verify) {
+        Ok(grpc::Verify::Full) => match message.decode_cpu_millis_max {
+            Some(millis) => Decode::Within(millis),
+            None => Decode::Everything,
+        },
+        Ok(grpc::Verify::Quick) => Decode::Nothing,
         Ok(grpc::Verify::Unspecified) | Err(_) => {
             let value = message.verify.to_string();
             return Err(WireError::Meaningless { field: "verify", value });
@@ -178,14 +206,23 @@ fn merge(message: grpc::Merge) -> Result<MergeWork, WireError> {
             grpc::merge::What::WholeTitleInput(num) => MergeFrom::WholeTitle(num),
         },
         streams: message.streams.into_iter().map(merged_stream).collect::<Result<_, _>>()?,
-        verify,
+        decode,
+        size: message.size.and_then(|size| size.aim).map(|aim| match aim {
+            grpc::size_wish::Aim::BitsPerSecond(bits) => RateAim::BitsPerSecond(bits),
+            grpc::size_wish::Aim::FileBytes(bytes) => RateAim::FileBytes(bytes),
+        }),
+        buffer: message.buffer.map(|buffer| BufferLimit {
+            bits_per_second: buffer.bits_per_second,
+            bits: buffer.bits,
+        }),
     })
 }
 
 fn merge_message(work: MergeWork) -> grpc::Merge {
-    let verify = match work.verify {
-        Verify::Full => grpc::Verify::Full,
-        Verify::Quick => grpc::Verify::Quick,
+    let (verify, decode_cpu_millis_max) = match work.decode {
+        Decode::Everything => (grpc::Verify::Full, None),
+        Decode::Within(millis) => (grpc::Verify::Full, Some(millis)),
+        Decode::Nothing => (grpc::Verify::Quick, None),
     };
     grpc::Merge {
         demuxer: work.demuxer,
@@ -196,6 +233,17 @@ fn merge_message(work: MergeWork) -> grpc::Merge {
         }),
         streams: work.streams.into_iter().map(merged_stream_message).collect(),
         verify: verify.into(),
+        decode_cpu_millis_max,
+        size: work.size.map(|aim| grpc::SizeWish {
+            aim: Some(match aim {
+                RateAim::BitsPerSecond(bits) => grpc::size_wish::Aim::BitsPerSecond(bits),
+                RateAim::FileBytes(bytes) => grpc::size_wish::Aim::FileBytes(bytes),
+            }),
+        }),
+        buffer: work.buffer.map(|buffer| grpc::BufferLimit {
+            bits_per_second: buffer.bits_per_second,
+            bits: buffer.bits,
+        }),
     }
 }
 
@@ -266,6 +314,7 @@ fn film(message: Option<grpc::Film>) -> Result<Film, WireError> {
         timebase: timebase(message.timebase)?,
         shift: message.shift,
         rate: rational(message.rate),
+        mastering: mastering(message.mastering),
     })
 }
 
@@ -275,6 +324,7 @@ fn film_message(film: Film) -> grpc::Film {
         timebase: Some(timebase_message(film.timebase)),
         shift: film.shift,
         rate: rational_message(film.rate),
+        mastering: mastering_message(film.mastering),
     }
 }
 
@@ -304,7 +354,7 @@ mod tests {
 
     fn film() -> Film {
         let timebase = Timebase::new(1, 1000).expect("both sides are above zero");
-        Film { stream: 0, timebase, shift: -7, rate: None }
+        Film { stream: 0, timebase, shift: -7, rate: None, mastering: None }
     }
 
     fn frames() -> Frames {
@@ -343,10 +393,13 @@ mod tests {
                 kind: StreamKind::Audio,
                 dispositions: vec!["default".to_owned()],
             }],
-            verify: Verify::Quick,
+            decode: Decode::Within(7_000),
+            size: Some(RateAim::FileBytes(700_000_000)),
+            buffer: Some(BufferLimit { bits_per_second: 5_000_000, bits: 9_000_000 }),
         };
         survives(Work::Analysis);
         survives(Work::OtherStreams(streams.clone()));
+        survives(Work::Weigh(streams.clone()));
         survives(Work::Whole(streams));
         survives(Work::Merge(merge(MergeFrom::WholeTitle(1))));
         survives(Work::Merge(merge(MergeFrom::Parts(Join {
@@ -357,11 +410,11 @@ mod tests {
             start_micros: -7000,
         }))));
         // Equal, wider, open to one side (a run-up that reaches the film's beginning), open to both.
-        for (start, end, filter_start, filter_end) in [
-            (Some(40), Some(90), Some(40), Some(90)),
-            (Some(40), Some(90), Some(20), Some(110)),
-            (Some(40), Some(90), None, Some(110)),
-            (None, None, None, None),
+        for (start, end, filter_start, filter_end, pass) in [
+            (Some(40), Some(90), Some(40), Some(90), Pass::Only),
+            (Some(40), Some(90), Some(20), Some(110), Pass::Measure),
+            (Some(40), Some(90), None, Some(110), Pass::Real { notes_input: Some(1) }),
+            (None, None, None, None, Pass::Real { notes_input: None }),
         ] {
             survives(Work::Segment(SegmentWork {
                 demuxer: "matroska,webm".to_owned(),
@@ -375,6 +428,7 @@ mod tests {
                 filter: Some("scale=-2:720".to_owned()),
                 expected: frames(),
                 threads: 1,
+                pass,
             }));
         }
     }

@@ -26,6 +26,8 @@ fn stream(index: u32, kind: StreamKind) -> StreamFacts {
             real_rate: None,
             color_transfer: String::new(),
             has_b_frames: 0,
+            mastering: None,
+            dynamic_hdr: String::new(),
         }),
     }
 }
@@ -67,6 +69,9 @@ fn spec() -> JobSpec {
         split: SplitPolicy::Segments { run_up: 0, run_out: 0 },
         verify: Verify::Quick,
         segment_seconds: None,
+        dynamic_hdr: segenc_core::spec::DynamicHdr::Refuse,
+        rate: None,
+        buffer: None,
     }
 }
 

@@ -126,6 +126,8 @@ impl<'a> Draft<'a> {
                 Happening::JobCreated { .. }
                 | Happening::PlanStarted { .. }
                 | Happening::SegmentsPlanned { .. }
+                | Happening::BitsAllocated { .. }
+                | Happening::SegmentsRetaken { .. }
                 | Happening::PlanCompleted { .. }
                 | Happening::SegmentRunUpLengthened { .. }
                 | Happening::MergeReady { .. }
@@ -162,6 +164,8 @@ fn job_of(pool: &Pool, what: &Happening) -> Option<JobId> {
         Happening::JobCreated { job, .. }
         | Happening::PlanStarted { job, .. }
         | Happening::SegmentsPlanned { job, .. }
+        | Happening::BitsAllocated { job, .. }
+        | Happening::SegmentsRetaken { job, .. }
         | Happening::PlanCompleted { job, .. }
         | Happening::SplitAbandoned { job, .. }
         | Happening::MergeReady { job }

@@ -1,5 +1,6 @@
 //! The workers' interface: control only. Messages become commands here and end here.
 
+mod presence;
 mod service;
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The seven calls, each thin: who asks, what is asked, what the coordinator says.
+//! The calls, each thin: who asks, what is asked, what the coordinator says.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use segenc_proto::grpc::segmented_encoder_server::SegmentedEncoder;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
+use super::presence::{Line, Presence};
 use crate::assignment::{InputRef, assignment};
 use crate::auth;
 use crate::coordinator::{Refusal, View};
@@ -29,11 +30,12 @@ const ASK_AGAIN: Duration = Duration::from_millis(REDELIVER_AFTER_MILLIS + 100);
 /// The service.
 pub(crate) struct Service {
     shared: Arc<Shared>,
+    presence: Arc<Presence>,
 }
 
 impl Service {
-    pub(super) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, presence: Arc::default() }
     }
 
     fn kind_of(&self, metadata: &MetadataMap) -> Result<TokenKind, Status> {
@@ -310,6 +312,13 @@ impl SegmentedEncoder for Service {
         tracing::info!(%attempt, worker = worker.0, reason = failure.reason, "an attempt failed");
         self.command(Command::FailTask { worker, attempt, failure }).await?;
         Ok(Response::new(grpc::FailAnswer {}))
+    }
+
+    type keepPresenceStream = Line;
+
+    async fn keep_presence(&self, request: Request<()>) -> Result<Response<Line>, Status> {
+        let worker = self.worker(request.metadata())?;
+        Ok(Response::new(self.presence.open(&self.shared, worker)))
     }
 
     async fn sign_off(

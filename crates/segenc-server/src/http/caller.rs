@@ -2,15 +2,15 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use segenc_core::ids::WorkerId;
 use serde::de::DeserializeOwned;
 
 use super::App;
 use super::problem::Problem;
-use crate::auth;
+use crate::auth::{self, Role};
 use crate::store::TokenKind;
 
 /// A wish fits into a few kilobytes; this is far beyond it.
@@ -27,13 +27,65 @@ pub(crate) struct Reader {
 /// A worker.
 pub(crate) struct WorkerCaller(pub(crate) WorkerId);
 
-fn kind_of(headers: &HeaderMap, app: &App) -> Result<TokenKind, Problem> {
-    headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(auth::bearer)
-        .and_then(|token| app.tokens.kind_of(token))
-        .ok_or_else(Problem::unauthorized)
+/// Which of its pages a browser sends a request from.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What the caller may open: by a token, or by the cookie of somebody who has logged in.
+fn kind_of(parts: &Parts, app: &App) -> Result<TokenKind, Problem> {
+    if let Some(value) = parts.headers.get(AUTHORIZATION) {
+        let token = value.to_str().ok().and_then(auth::bearer);
+        return token.and_then(|token| app.tokens.kind_of(token)).ok_or_else(Problem::unauthorized);
+    }
+    let session = session_cookie(&parts.headers, app).ok_or_else(Problem::unauthorized)?;
+    let role = app.people.role_of(&session).ok_or_else(Problem::unauthorized)?;
+    // A browser adds its cookie to whatever some other page makes it send.
+    if !parts.method.is_safe() && !is_from_here(&parts.headers) {
+        return Err(Problem::other_origin());
+    }
+    Ok(match role {
+        Role::Operator => TokenKind::Operator,
+        Role::Viewer => TokenKind::Viewer,
+    })
+}
+
+/// The session that a browser shows.
+pub(super) fn session_cookie(headers: &HeaderMap, app: &App) -> Option<String> {
+    let name = app.people.cookie_name();
+    headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).find_map(|cookies| {
+        cookies.split(';').find_map(|cookie| {
+            let (found, value) = cookie.trim().split_once('=')?;
+            (found == name).then(|| value.to_owned())
+        })
+    })
+}
+
+/// Whether the browser says that our own page sends this. Without any such word it is not believed.
+fn is_from_here(headers: &HeaderMap) -> bool {
+    origin_of(headers) == Some(Origin::Here)
+}
+
+/// Whether the browser says that another page sends this.
+pub(super) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    origin_of(headers) == Some(Origin::Elsewhere)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Origin {
+    Here,
+    Elsewhere,
+}
+
+/// `Sec-Fetch-Site` holds behind any proxy; browsers that do not send it, or not over plain HTTP, send `Origin`.
+fn origin_of(headers: &HeaderMap) -> Option<Origin> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let is_here = match text(FETCH_SITE) {
+        Some(site) => site == "same-origin",
+        None => {
+            let (_, authority) = text(ORIGIN)?.split_once("://")?;
+            text(HOST).is_some_and(|host| host.eq_ignore_ascii_case(authority))
+        }
+    };
+    Some(if is_here { Origin::Here } else { Origin::Elsewhere })
 }
 
 fn not_enough(detail: &str) -> Problem {
@@ -44,7 +96,7 @@ impl FromRequestParts<App> for Operator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        match kind_of(&parts.headers, app)? {
+        match kind_of(parts, app)? {
             TokenKind::Operator => Ok(Self),
             TokenKind::Viewer | TokenKind::Join | TokenKind::Worker(_) => {
                 Err(not_enough("this takes an operator's token"))
@@ -57,7 +109,7 @@ impl FromRequestParts<App> for Reader {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        match kind_of(&parts.headers, app)? {
+        match kind_of(parts, app)? {
             TokenKind::Operator => Ok(Self { role: "operator" }),
             TokenKind::Viewer => Ok(Self { role: "viewer" }),
             TokenKind::Join | TokenKind::Worker(_) => {
@@ -71,7 +123,7 @@ impl FromRequestParts<App> for WorkerCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        match kind_of(&parts.headers, app)? {
+        match kind_of(parts, app)? {
             TokenKind::Worker(worker) => Ok(Self(worker)),
             TokenKind::Operator | TokenKind::Viewer | TokenKind::Join => {
                 Err(not_enough("this takes the token of the worker that holds the task"))
@@ -126,5 +178,30 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
             Problem::bad_request("bad-json", format!("the body is not what is expected: {error}"))
         })?;
         Ok(Self(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_pages_are_told_from_our_own() {
+        let with = |pairs: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, axum::http::HeaderValue::from_static(value));
+            }
+            origin_of(&headers)
+        };
+        let host = ("host", "farm.local:8642");
+        assert_eq!(with(&[host]), None);
+        assert_eq!(with(&[host, ("sec-fetch-site", "same-origin")]), Some(Origin::Here));
+        for site in ["same-site", "cross-site", "none"] {
+            assert_eq!(with(&[host, ("sec-fetch-site", site)]), Some(Origin::Elsewhere), "{site}");
+        }
+        assert_eq!(with(&[host, ("origin", "http://farm.local:8642")]), Some(Origin::Here));
+        assert_eq!(with(&[host, ("origin", "http://farm.local:1")]), Some(Origin::Elsewhere));
+        assert_eq!(with(&[host, ("origin", "null")]), None);
     }
 }

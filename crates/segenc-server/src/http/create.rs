@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use segenc_core::pool::command::NewJob;
 use segenc_core::pool::job::{Fingerprint, SourceLocation, SourceRef};
-use segenc_core::spec::{JobSpec, Verify};
+use segenc_core::spec::{DynamicHdr, JobSpec, Verify};
 use segenc_proto::rest::{CreateJob, FileFingerprint, JobView};
 
 use super::App;
@@ -84,26 +84,37 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     key.map(|key| Some(key.to_owned())).ok_or_else(bad)
 }
 
+/// Refuses what is no list of options any more.
+pub(super) fn too_many_options(args: &[String]) -> Result<(), Problem> {
+    if args.len() <= ARGS_MAX {
+        return Ok(());
+    }
+    Err(Problem::bad_request(
+        "too-many-options",
+        format!("{} words of options; at most {ARGS_MAX} are allowed", args.len()),
+    ))
+}
+
 /// The options as a typed wish.
 fn spec(app: &App, wish: &CreateJob) -> Result<JobSpec, Problem> {
-    if wish.args.len() > ARGS_MAX {
-        return Err(Problem::bad_request(
-            "too-many-options",
-            format!("{} words of options; at most {ARGS_MAX} are allowed", wish.args.len()),
-        ));
-    }
+    too_many_options(&wish.args)?;
     let output_name = wish.output.path.as_deref().unwrap_or("output.mkv");
     let parsed = (app.parse_spec)(&wish.args, wish.output.container.as_deref(), output_name);
-    let mut spec = parsed.map_err(|refusal| {
+    let sized = parsed.and_then(|spec| match wish.target_size {
+        Some(bytes) => (app.aim_at_size)(&spec, bytes),
+        None => Ok(spec),
+    });
+    let mut spec = sized.map_err(|refusal| {
         let detail = format!("{} ({})", refusal.message, refusal.reason);
         Problem::unprocessable("option-refused", detail).hint(refusal.hint)
     })?;
     spec.verify = match wish.verify.as_deref() {
         None => spec.verify,
+        Some("auto") => Verify::Affordable,
         Some("full") => Verify::Full,
         Some("quick") => Verify::Quick,
         Some(other) => {
-            let detail = format!("verify is `full` or `quick`, not `{other}`");
+            let detail = format!("verify is `auto`, `full` or `quick`, not `{other}`");
             return Err(Problem::unprocessable("bad-verify", detail));
         }
     };
@@ -113,6 +124,9 @@ fn spec(app: &App, wish: &CreateJob) -> Result<JobSpec, Problem> {
             return Err(Problem::unprocessable("bad-segment-seconds", detail));
         }
         spec.segment_seconds = Some(seconds);
+    }
+    if wish.drop_dynamic_hdr {
+        spec.dynamic_hdr = DynamicHdr::Drop;
     }
     Ok(spec)
 }

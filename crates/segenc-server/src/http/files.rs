@@ -6,29 +6,59 @@ use axum::response::Response;
 use segenc_core::ids::{AttemptId, JobId, TaskId, WorkerId};
 use segenc_core::pool::job::{Job, SourceLocation};
 use segenc_core::pool::task::Task;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::App;
-use super::caller::{Path, WorkerCaller};
+use super::caller::{Path, Query, WorkerCaller};
 use super::problem::Problem;
 use super::serve_file::Sending;
+use super::telling::Telling;
 use crate::assignment::{InputRef, assignment};
 use crate::clock;
 use crate::coordinator::View;
 use crate::shared::running_attempt;
+use crate::structure::{Extent, HEAD_BYTES};
 use crate::traffic::Cargo;
 
-/// An input of a task, whole or in part.
+/// How an input is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// `video`: the structure alone, which is all but the insides of pictures, as records. 204 where nothing can
+    /// be left out of this input: read it plainly.
+    #[param(inline)]
+    holes: Option<Holes>,
+    /// The first byte that is wanted of the structure.
+    from: Option<u64>,
+    /// How many bytes of each film's first pictures have no hole; 6 MiB where nothing is said, which is more
+    /// than ffmpeg looks at when it opens a file. The first 64 pictures never have one.
+    whole: Option<u64>,
+}
+
+/// What may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Holes {
+    Video,
+}
+
+/// An input of a task, whole or in part, or the structure of a source.
 #[utoipa::path(
     method(get, head),
     path = "/api/jobs/{job_id}/tasks/{task_id}/input/{num}",
     tag = "workers' files",
-    params(("job_id" = u64, Path), ("task_id" = u64, Path), ("num" = u32, Path)),
-    responses((status = 200), (status = 206), (status = 403), (status = 404), (status = 409), (status = 416))
+    params(("job_id" = u64, Path), ("task_id" = u64, Path), ("num" = u32, Path), Wanted),
+    responses(
+        (status = 200, content((Vec<u8> = "application/octet-stream"), (Vec<u8> = "application/vnd.segenc.structure"))),
+        (status = 204), (status = 206), (status = 403), (status = 404), (status = 409), (status = 416)
+    )
 )]
 pub(super) async fn input(
     State(app): State<App>,
     WorkerCaller(worker): WorkerCaller,
     Path((job, task, num)): Path<(u64, u64, u32)>,
+    Query(wanted): Query<Wanted>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -48,6 +78,12 @@ pub(super) async fn input(
         InputRef::Source => Cargo::Source,
         InputRef::Blob(_) => Cargo::Part,
     };
+    if let (InputRef::Source, Some(Holes::Video), &Method::GET) = (input, wanted.holes, &method) {
+        let counters = app.traffic.of(worker);
+        let whole = wanted.whole.unwrap_or(HEAD_BYTES);
+        let extent = Extent { from: wanted.from.unwrap_or(0), whole };
+        return Telling { path: path.clone(), size, extent, etag, counters }.answer().await;
+    }
     let counters = Some((app.traffic.of(worker), cargo));
     let content_type = "application/octet-stream";
     Sending { path: &path, size, etag, content_type, counters }.answer(&method, &headers).await
@@ -93,14 +129,14 @@ pub(super) fn not_yours(task: TaskId) -> Problem {
 }
 
 /// A strong tag from what the source was when the job was made.
-fn source_etag(job: &Job) -> String {
+pub(super) fn source_etag(job: &Job) -> String {
     let print = &job.source.fingerprint;
     let digest = print.head_and_tail.get(..32).unwrap_or(&print.head_and_tail);
     format!("\"{digest}-{:x}-{:x}\"", print.size, print.modified)
 }
 
 /// A source that was changed since the job was made must not be mixed with what was read of it before.
-async fn unchanged(job: &Job, path: &std::path::Path) -> Result<(), Problem> {
+pub(super) async fn unchanged(job: &Job, path: &std::path::Path) -> Result<(), Problem> {
     match job.source.location {
         SourceLocation::Upload(_) => return Ok(()),
         SourceLocation::Path(_) => {}

@@ -15,7 +15,9 @@ pub(super) fn hint(reason: &str) -> Option<&'static str> {
         "output-disk-full" => {
             "make room where the output goes, then retry the job: only the end is done again"
         }
-        "output-exists" => "move the file away or start the job with --overwrite, then retry",
+        "output-exists" => {
+            "move the file away, then retry; or make the job anew and let it overwrite the file"
+        }
         "output-unwritable" => {
             "make the output's folder writable for the server, then retry the job"
         }
@@ -33,6 +35,10 @@ pub(super) fn hint(reason: &str) -> Option<&'static str> {
         "plan-impossible" => "look at the source's streams and correct the -map options",
         "encoder-refused" => "correct the encoder's options; the log says what it did not like",
         "output-not-verified" => "retry the job; if it fails again, please report it with the log",
+        "target-size-too-small" => "wish a larger file, or make the other streams smaller",
+        "target-size-needs-segments" => {
+            "start a job with a bitrate (-b:v): that is possible in one piece too"
+        }
         _ => return None,
     })
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use segenc_core::ids::JobId;
+use segenc_core::ids::{JobId, TaskId};
 use segenc_core::pool::command::Command;
 use segenc_core::pool::job::{Job, JobState};
 use segenc_proto::rest::{JobView, Page, ReportView, TaskView};
@@ -42,7 +42,7 @@ pub(super) struct ListQuery {
         ("cursor" = Option<u64>, Query, description = "`next` of the page before"),
         ("limit" = Option<u64>, Query, description = "jobs on a page, at most 500")
     ),
-    responses((status = 200, body = Page<JobView>))
+    responses((status = 200, body = Page<JobView>), (status = 400))
 )]
 pub(super) async fn list(
     State(app): State<App>,
@@ -107,6 +107,24 @@ pub(super) async fn tasks(
     let view = app.coordinator.view();
     let job = find(&view, id)?;
     Ok(Json(view.pool.tasks_of(job.id).map(|task| task_view(&view, job, task)).collect()))
+}
+
+/// One task, with the logs of its failures.
+#[utoipa::path(
+    get,
+    path = "/api/jobs/{id}/tasks/{task}",
+    tag = "jobs",
+    params(("id" = u64, Path), ("task" = u64, Path)),
+    responses((status = 200, body = TaskView), (status = 404))
+)]
+pub(super) async fn task(
+    State(app): State<App>,
+    _: Reader,
+    Path((id, task)): Path<(u64, u64)>,
+) -> Result<Json<TaskView>, Problem> {
+    let view = app.coordinator.view();
+    let (job, task) = super::files::find(&view, JobId(id), TaskId(task))?;
+    Ok(Json(task_view(&view, job, task)))
 }
 
 /// What was made, by whom, and what was checked.
@@ -197,6 +215,8 @@ pub(super) async fn output(
         counters: None,
     };
     let mut response = sending.answer(&method, &headers).await?;
+    let nosniff = HeaderValue::from_static("nosniff");
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     if let Ok(value) = HeaderValue::from_str(&disposition(&output_name(job))) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
     }

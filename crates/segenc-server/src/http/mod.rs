@@ -3,17 +3,24 @@
 //! Bodies of REST live in `segenc_proto::rest` and end here.
 
 mod caller;
+mod changes;
 mod create;
 mod events;
 mod files;
 mod hints;
 mod jobs;
+mod media;
 mod openapi;
+mod options;
 mod outputs;
 mod problem;
 mod ranges;
 mod serve_file;
 mod server;
+mod session;
+mod source;
+mod telling;
+mod tokens;
 mod uploads;
 mod views;
 mod waiting;
@@ -22,7 +29,8 @@ mod workers;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -39,6 +47,7 @@ pub(crate) fn router(shared: App) -> Router {
         .routes(routes!(jobs::list, create::create))
         .routes(routes!(jobs::show, jobs::delete))
         .routes(routes!(jobs::tasks))
+        .routes(routes!(jobs::task))
         .routes(routes!(jobs::report))
         .routes(routes!(jobs::logs))
         .routes(routes!(jobs::output))
@@ -46,10 +55,21 @@ pub(crate) fn router(shared: App) -> Router {
         .routes(routes!(jobs::pause))
         .routes(routes!(jobs::resume))
         .routes(routes!(jobs::retry))
+        .routes(routes!(source::bytes))
+        .routes(routes!(source::streams))
         .routes(routes!(events::follow))
+        .routes(routes!(changes::follow))
+        .routes(routes!(options::check))
+        .routes(routes!(options::presets))
+        .routes(routes!(media::list))
+        .routes(routes!(session::show, session::log_in, session::log_out))
+        .routes(routes!(session::set_password))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::delete))
         .routes(routes!(files::input))
         .routes(routes!(outputs::offset, outputs::put, outputs::patch))
         .routes(routes!(workers::list))
+        .routes(routes!(workers::join))
         .routes(routes!(workers::show, workers::remove))
         .routes(routes!(workers::drain))
         .routes(routes!(workers::resume))
@@ -63,13 +83,16 @@ pub(crate) fn router(shared: App) -> Router {
     router
         .route("/api/openapi.json", get(openapi::serve))
         .layer(axum::Extension(openapi::Rendered::new(&document)))
-        .fallback(nothing_here)
+        .fallback(page_or_nothing)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared)
 }
 
-async fn nothing_here(uri: Uri) -> Problem {
-    Problem::not_found(format!("there is nothing at {}", uri.path()))
+/// What is no address of the interface may be one of the page.
+async fn page_or_nothing(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    crate::page::answer(&method, uri.path(), &headers).unwrap_or_else(|| {
+        Problem::not_found(format!("there is nothing at {}", uri.path())).into_response()
+    })
 }
 
 async fn wrong_method(uri: Uri) -> Problem {

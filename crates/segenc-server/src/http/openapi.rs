@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::http::header;
 use axum::response::IntoResponse;
-use utoipa::openapi::{Info, OpenApi, OpenApiBuilder};
+use segenc_proto::rest::{Problem, TaskChanges};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, Info, OpenApi, OpenApiBuilder};
 
 use super::caller::Reader;
 
@@ -14,8 +16,16 @@ pub(super) fn document() -> OpenApi {
     // Our own title: otherwise that of a library, with its author's address, would be published.
     let mut info = Info::new("Segmented Encoder", env!("CARGO_PKG_VERSION"));
     info.description =
-        Some("Every call but /healthz needs `Authorization: Bearer TOKEN`.".to_owned());
-    OpenApiBuilder::new().info(info).build()
+        Some("Every call but /healthz and logging in needs `Authorization: Bearer TOKEN`, or the cookie of a session.".to_owned());
+    // What no answer of a handler names: the form of all errors, and the events beside a stream's first kind.
+    let token = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let components = ComponentsBuilder::new()
+        .schema_from::<Problem>()
+        .schema_from::<TaskChanges>()
+        .security_scheme("token", token)
+        .build();
+    let by_token = SecurityRequirement::new("token", Vec::<String>::new());
+    OpenApiBuilder::new().info(info).components(Some(components)).security(Some([by_token])).build()
 }
 
 /// The document as text.

@@ -63,6 +63,14 @@ impl Problem {
         .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
+    /// A browser sends what another page than ours made it send.
+    pub(crate) fn other_origin() -> Self {
+        let detail = "this was not sent from this server's own page".to_owned();
+        Self::forbidden("other-origin", detail).hint(Some(
+            "open the page at the server's own address; programs use a token instead".to_owned(),
+        ))
+    }
+
     /// Whether the server had no room for what was sent.
     pub(crate) fn is_disk_full(&self) -> bool {
         self.status == StatusCode::INSUFFICIENT_STORAGE

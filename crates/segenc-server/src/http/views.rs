@@ -10,7 +10,7 @@ use segenc_core::source::{Rational, StreamKind};
 use segenc_core::spec::VideoSpec;
 use segenc_proto::rest::{
     AttemptView, CheckView, FailureView, JobView, OutputView, Progress, ReportView, SegmentView,
-    TaskView, WorkerView,
+    TaskView, WorkView, WorkerView,
 };
 
 use super::hints::hint;
@@ -86,9 +86,11 @@ fn progress(view: &View, job: &Job) -> Progress {
     let mut millifps = 0_u64;
     for task in view.pool.tasks_of(job.id) {
         let expected = expected_frames(job, task);
-        let is_film = matches!(task.kind, TaskKind::Segment(_) | TaskKind::Whole);
+        let is_film = expected.is_some() || task.kind == TaskKind::Whole;
+        // Measured and made once more, a segment is work twice, but still one segment.
+        let segments = u32::from(matches!(task.kind, TaskKind::Segment(_) | TaskKind::Whole));
         if is_film && !is_needless(task) {
-            progress.segments_planned += 1;
+            progress.segments_planned += segments;
             progress.frames_planned += expected.unwrap_or_default();
         }
         if task.is_part() {
@@ -96,7 +98,7 @@ fn progress(view: &View, job: &Job) -> Progress {
         }
         match task.state {
             TaskState::Done if is_film => {
-                progress.segments_done += 1;
+                progress.segments_done += segments;
                 progress.frames_done += expected.unwrap_or_default();
             }
             TaskState::Running => {
@@ -115,6 +117,7 @@ fn progress(view: &View, job: &Job) -> Progress {
             | TaskState::Aborted => {}
         }
     }
+    progress.segments_measured = job.awaits_bits().then(|| measured(view, job));
     progress.frames_per_second = thousandths(millifps);
     if let Some(rate) = rate(job) {
         let real_time = f64::from(rate.num) / f64::from(rate.den);
@@ -122,6 +125,14 @@ fn progress(view: &View, job: &Job) -> Progress {
     }
     progress.eta_millis = eta(job, &progress, millifps);
     progress
+}
+
+/// Segments whose size at one quality is known.
+fn measured(view: &View, job: &Job) -> u32 {
+    let tasks = view.pool.tasks_of(job.id);
+    let done = tasks
+        .filter(|task| matches!(task.kind, TaskKind::Measure(_)) && task.state == TaskState::Done);
+    u32::try_from(done.count()).unwrap_or(u32::MAX)
 }
 
 /// A task whose work was made needless, such as the segments of an abandoned split.
@@ -139,12 +150,12 @@ fn is_needless(task: &Task) -> bool {
 
 fn expected_frames(job: &Job, task: &Task) -> Option<u64> {
     match task.kind {
-        TaskKind::Segment(index) => {
+        TaskKind::Segment(index) | TaskKind::Measure(index) | TaskKind::Retake(index) => {
             let segment = job.segments.get(usize::try_from(index).ok()?)?;
             Some(segment.expected.count)
         }
         TaskKind::Whole => promised_frames(job),
-        TaskKind::Analysis | TaskKind::OtherStreams | TaskKind::Merge => None,
+        TaskKind::Analysis | TaskKind::Weigh | TaskKind::OtherStreams | TaskKind::Merge => None,
     }
 }
 
@@ -188,17 +199,37 @@ pub(super) fn failure_view(failure: &Failure) -> FailureView {
 pub(super) fn task_view(view: &View, job: &Job, task: &Task) -> TaskView {
     TaskView {
         id: task.id.0,
-        kind: match task.kind {
-            TaskKind::Analysis => "analysis",
-            TaskKind::Segment(_) => "segment",
-            TaskKind::OtherStreams => "other_streams",
-            TaskKind::Whole => "whole",
-            TaskKind::Merge => "merge",
-        }
-        .to_owned(),
+        kind: task_kind(task.kind).to_owned(),
         segment: segment_view(job, task),
         state: task_state(task.state).to_owned(),
         attempts: task.attempts.iter().map(|attempt| attempt_view(view, task, attempt)).collect(),
+    }
+}
+
+const fn task_kind(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::Analysis => "analysis",
+        TaskKind::Segment(_) => "segment",
+        TaskKind::Measure(_) => "measure",
+        TaskKind::Retake(_) => "retake",
+        TaskKind::Weigh => "weigh",
+        TaskKind::OtherStreams => "other_streams",
+        TaskKind::Whole => "whole",
+        TaskKind::Merge => "merge",
+    }
+}
+
+/// Which segment a task is about.
+const fn index_of(kind: TaskKind) -> Option<u32> {
+    match kind {
+        TaskKind::Segment(index) | TaskKind::Measure(index) | TaskKind::Retake(index) => {
+            Some(index)
+        }
+        TaskKind::Analysis
+        | TaskKind::Weigh
+        | TaskKind::OtherStreams
+        | TaskKind::Whole
+        | TaskKind::Merge => None,
     }
 }
 
@@ -215,7 +246,7 @@ const fn task_state(state: TaskState) -> &'static str {
 }
 
 fn segment_view(job: &Job, task: &Task) -> Option<SegmentView> {
-    let TaskKind::Segment(index) = task.kind else { return None };
+    let index = index_of(task.kind)?;
     let segment = job.segments.get(usize::try_from(index).ok()?)?;
     let film = job.header.as_deref()?.film.as_ref()?;
     Some(SegmentView {
@@ -327,5 +358,21 @@ pub(super) fn worker_view(view: &View, traffic: &Traffic, worker: &Worker) -> Wo
         bytes_fetched: source_bytes_fetched + counters.read(Cargo::Part),
         source_bytes_fetched,
         bytes_delivered: counters.read(Cargo::Output),
+        work: worker.running.iter().filter_map(|attempt| work_view(view, *attempt)).collect(),
     }
+}
+
+fn work_view(view: &View, id: AttemptId) -> Option<WorkView> {
+    let task = view.pool.task(id.task)?;
+    let job = view.pool.job(task.job)?;
+    let speed = view.leases.get(id).map_or(0, |lease| lease.speed_millifps);
+    Some(WorkView {
+        job: job.id.0,
+        job_name: job.name.clone(),
+        task: task.id.0,
+        kind: task_kind(task.kind).to_owned(),
+        segment: index_of(task.kind),
+        started_at: task.attempt(id.number)?.started_at,
+        frames_per_second: thousandths(speed),
+    })
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use segenc_core::ids::WorkerId;
 use segenc_core::pool::command::Command;
-use segenc_proto::rest::WorkerView;
+use segenc_proto::rest::{JoinView, WorkerView};
 
 use super::App;
 use super::caller::{Operator, Path, Reader};
@@ -30,6 +30,19 @@ pub(super) async fn list(State(app): State<App>, _: Reader) -> Json<Vec<WorkerVi
     let view = app.coordinator.view();
     let workers = view.pool.workers();
     Json(workers.map(|worker| worker_view(&view, &app.traffic, worker)).collect())
+}
+
+/// How another worker joins. A secret, so for operators alone.
+#[utoipa::path(
+    get,
+    path = "/api/workers/join",
+    tag = "workers",
+    responses((status = 200, body = JoinView), (status = 403))
+)]
+pub(super) async fn join(State(app): State<App>, _: Operator) -> Result<Json<JoinView>, Problem> {
+    let text = tokio::fs::read_to_string(app.data_dir.join()).await;
+    let join = text.map_err(|error| Problem::io(&error))?.trim().to_owned();
+    Ok(Json(JoinView { command: format!("segenc worker --join '{join}'"), join }))
 }
 
 /// One worker.

@@ -27,6 +27,9 @@ fn new_job(number: usize) -> NewJob {
             split: SplitPolicy::Segments { run_up: 0, run_out: 0 },
             verify: Verify::Quick,
             segment_seconds: None,
+            dynamic_hdr: segenc_core::spec::DynamicHdr::Refuse,
+            rate: None,
+            buffer: None,
         },
         source: SourceRef {
             location: SourceLocation::Path("/films/in.mkv".to_owned()),

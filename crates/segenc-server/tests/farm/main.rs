@@ -2,7 +2,10 @@
 
 mod files;
 mod life;
+mod page;
+mod people;
 mod rest;
 mod start;
+mod structure;
 mod support;
 mod uploads;

@@ -9,6 +9,7 @@ use segenc_core::spec::{JobSpec, OutputOption, SplitPolicy, Verify, VideoEncode,
 use segenc_proto::connect::{Secret, ServerAddress, grpc_channel, http_client};
 use segenc_proto::grpc;
 use segenc_proto::grpc::segmented_encoder_client::SegmentedEncoderClient;
+use segenc_proto::rest::PresetView;
 use segenc_server::{Protection, RunningServer, ServerConfig, SpecRefusal, start};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -47,6 +48,9 @@ fn parse_spec(
         split: SplitPolicy::Segments { run_up: 0, run_out: 0 },
         verify: Verify::Full,
         segment_seconds: None,
+        dynamic_hdr: segenc_core::spec::DynamicHdr::Refuse,
+        rate: None,
+        buffer: None,
     })
 }
 
@@ -83,7 +87,14 @@ impl Folders {
             media_roots: vec![self.films()],
             protection: Protection::Automatic,
             advertise: None,
+            presets: vec![PresetView {
+                name: "small".to_owned(),
+                title: "Small".to_owned(),
+                about: String::new(),
+                args: vec!["-crf".to_owned(), "30".to_owned()],
+            }],
             parse_spec,
+            aim_at_size: |spec, _| Ok(spec.clone()),
         }
     }
 }

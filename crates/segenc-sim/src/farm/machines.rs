@@ -27,6 +27,8 @@ const BREATH_MILLIS: Millis = 5;
 const SEGMENTS_AT_ONCE: usize = 7;
 /// Reading the source, in work.
 const ANALYSIS_WORK: u64 = 200;
+/// Measuring a segment is this much cheaper than encoding it.
+const MEASURING_PART: u64 = 4;
 /// Joining the output, in work.
 const MERGE_WORK: u64 = 100;
 
@@ -307,6 +309,7 @@ const fn subject(command: &Command) -> Option<AttemptId> {
         | Command::ResumeWorker(_)
         | Command::ReleaseWorker(_)
         | Command::RemoveWorker(_)
+        | Command::LineLost(_)
         | Command::SignOff(_)
         | Command::RequestTask(_)
         | Command::AbandonSplit { .. }
@@ -317,19 +320,32 @@ const fn subject(command: &Command) -> Option<AttemptId> {
 fn amount(wish: &Wish, kind: TaskKind) -> u64 {
     match kind {
         TaskKind::Analysis => ANALYSIS_WORK,
-        TaskKind::Segment(index) => usize::try_from(index)
-            .ok()
-            .and_then(|index| wish.segments.get(index))
-            .map_or(0, |segment| segment.source_bytes),
+        TaskKind::Segment(index) | TaskKind::Retake(index) => segment_work(wish, index),
+        TaskKind::Measure(index) => segment_work(wish, index) / MEASURING_PART,
         TaskKind::OtherStreams => wish.work / 10,
+        TaskKind::Weigh => ANALYSIS_WORK,
         TaskKind::Whole => wish.work,
         TaskKind::Merge => MERGE_WORK,
     }
 }
 
-/// What the worker sees of what it made: the planned frames, unless this segment is a stubborn one.
+fn segment_work(wish: &Wish, index: u32) -> u64 {
+    let segment = usize::try_from(index).ok().and_then(|index| wish.segments.get(index));
+    segment.map_or(0, |segment| segment.source_bytes)
+}
+
+/// What the worker sees of what it made: the planned frames, unless this segment is a stubborn one; and a size
+/// that is what was asked for, unless the segment is a fat one.
 fn observe(wish: &Wish, order: Order, extradata: String) -> Observed {
-    let TaskKind::Segment(index) = order.kind else { return Observed::default() };
+    let index = match order.kind {
+        TaskKind::Segment(index) | TaskKind::Measure(index) | TaskKind::Retake(index) => index,
+        TaskKind::Weigh => {
+            return Observed { media_bytes: Some(scenario::WEIGHT), ..Observed::default() };
+        }
+        TaskKind::Analysis | TaskKind::OtherStreams | TaskKind::Whole | TaskKind::Merge => {
+            return Observed::default();
+        }
+    };
     let segment = usize::try_from(index).ok().and_then(|index| wish.segments.get(index));
     let mut frames = segment.map(|segment| segment.expected.clone());
     let stubborn = wish.stubborn.iter().find(|(stubborn, _)| *stubborn == index);
@@ -343,5 +359,11 @@ fn observe(wish: &Wish, order: Order, extradata: String) -> Observed {
     {
         frames.count -= 1;
     }
-    Observed { frames, extradata_sha256: Some(extradata), ..Observed::default() }
+    let bits = match order.bits_asked {
+        None => segment_work(wish, index),
+        Some(bits) if wish.fat.contains(&index) => bits + bits / 4,
+        Some(bits) => bits,
+    };
+    let media_bytes = Some(bits.div_ceil(8));
+    Observed { frames, extradata_sha256: Some(extradata), media_bytes, ..Observed::default() }
 }

@@ -45,6 +45,7 @@ impl Farm<'_> {
                 self.of_worker(machine, Command::SignOff)?;
                 self.kill(machine, back);
             }
+            Mishap::LineLost(machine) => self.of_worker(machine, Command::LineLost)?,
             Mishap::Freeze(machine, time) => {
                 let until = self.agenda.now + time;
                 if let Some(host) = self.hosts.get_mut(machine) {

@@ -82,6 +82,18 @@ impl SourceFile {
         granules.start * GRANULE..(granules.end * GRANULE).min(self.size)
     }
 
+    /// Whether a granule is there.
+    pub(super) fn has(&self, granule: u64) -> bool {
+        self.lock().is_present(granule)
+    }
+
+    /// Up to here everything is there.
+    pub(super) fn whole_until(&self) -> u64 {
+        let state = self.lock();
+        let missing = (0..self.granules()).find(|granule| !state.is_present(*granule));
+        missing.map_or(self.size, |granule| granule * GRANULE)
+    }
+
     /// Looks a granule up. If nobody has it, `begin` is called with the range from it on that nobody has,
     /// at most `window` granules long, and its fetch is noted.
     pub(super) fn look(
@@ -200,17 +212,17 @@ fn place_of(granule: u64) -> (usize, u64) {
 }
 
 #[cfg(unix)]
-fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+pub(super) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
 }
 
 #[cfg(unix)]
-fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
 }
 
 #[cfg(windows)]
-fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+pub(super) fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         let written = std::os::windows::fs::FileExt::seek_write(file, bytes, offset)?;
         if written == 0 {
@@ -223,7 +235,7 @@ fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()
 }
 
 #[cfg(windows)]
-fn read_exact_at(file: &File, buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
     let mut rest = buffer;
     while !rest.is_empty() {
         let read = std::os::windows::fs::FileExt::seek_read(file, rest, offset)?;

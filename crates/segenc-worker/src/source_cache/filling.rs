@@ -21,7 +21,7 @@ use crate::upstream::{Upstream, UpstreamError};
 
 /// So long a server that is gone is waited for before ffmpeg sees an error: a restart of the server fits
 /// into it, and the lease of the attempt is lost not much later.
-const RETRY_FOR: Duration = Duration::from_secs(30);
+pub(super) const RETRY_FOR: Duration = Duration::from_secs(30);
 
 /// Why a source cannot be read on.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -144,6 +144,7 @@ impl Filling {
         let etag = self.file.etag();
         let asked = Instant::now();
         let range = self.file.bytes_of(&(self.next..self.end));
+        tracing::trace!(?range, url = %self.upstream.url, "fetching");
         let mut answer = self.upstream.get(range, size, etag.as_deref()).await?;
         self.file.note_first_byte(asked.elapsed());
         if !self.file.note_etag(answer.etag.as_deref()) {

@@ -9,13 +9,15 @@ mod filling;
 mod listener;
 mod range;
 mod reader;
+mod records;
+mod structure;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::blocks::SourceFile;
 pub(crate) use self::filling::Trouble;
+use self::structure::{Hold, Structure};
 use crate::upstream::Upstream;
 
 /// Sources of jobs that no task reads just now, kept for the next task of the same job. Each may take as
@@ -32,6 +35,15 @@ const IDLE_SOURCES_MAX: usize = 2;
 /// After this time nobody comes back for an idle source.
 const IDLE_SOURCE_LASTS: Duration = Duration::from_secs(120);
 
+/// Told in full of each film's first pictures: ffmpeg reads up to 5 MB of packets when it opens a file, and decodes
+/// them where it cannot tell otherwise what they are.
+const WHOLE_FOR_FACTS: u64 = 6 * 1024 * 1024;
+/// But no more than this part of a short source, of which it would be half: ffmpeg stops decoding once it knows what
+/// a film is, mostly after some twenty pictures.
+const WHOLE_PART: u64 = 16;
+/// The same for work that asks nothing of the film but its first picture.
+const WHOLE_BESIDE_FILM: u64 = 1024 * 1024;
+
 /// Which source: of which job, and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SourceKey {
@@ -39,6 +51,18 @@ pub(crate) struct SourceKey {
     pub(crate) job: u64,
     /// Size in bytes.
     pub(crate) size: u64,
+}
+
+/// How a source is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum View {
+    /// As it is.
+    Plain,
+    /// With zeros instead of the insides of pictures, where the server can leave them out; for who wants to know
+    /// what is in it.
+    Facts,
+    /// The same for who copies streams beside the film, and need not know much of the film itself.
+    BesideFilm,
 }
 
 /// All sources that this worker reads over HTTP.
@@ -66,6 +90,8 @@ struct Tables {
 #[derive(Debug)]
 struct Kept {
     file: Arc<SourceFile>,
+    /// Made when they are first needed.
+    structures: BTreeMap<View, Arc<Structure>>,
     readers: usize,
     idle_since: Instant,
 }
@@ -74,6 +100,8 @@ struct Kept {
 #[derive(Debug)]
 struct Exposed {
     file: Arc<SourceFile>,
+    /// What holes may be read from.
+    structure: Option<Hold>,
     upstream: Upstream,
     /// The first thing that went wrong for good. ffmpeg only sees a broken connection.
     trouble: OnceLock<Trouble>,
@@ -100,7 +128,12 @@ impl SourceCache {
     }
 
     /// Makes the source readable at an address of its own; what is missing comes from `upstream`.
-    pub(crate) fn open(&self, key: SourceKey, upstream: Upstream) -> io::Result<OpenSource> {
+    pub(crate) fn open(
+        &self,
+        key: SourceKey,
+        upstream: Upstream,
+        view: View,
+    ) -> io::Result<OpenSource> {
         let word = secret_word()?;
         let mut tables = self.shared.lock();
         tables.forget_idle(Instant::now());
@@ -108,15 +141,24 @@ impl SourceCache {
         let usable = tables.sources.get(&key).is_some_and(|kept| !kept.file.has_changed());
         if !usable {
             let file = Arc::new(SourceFile::create(&self.shared.folder, key.size)?);
-            tables.sources.insert(key, Kept { file, readers: 0, idle_since: Instant::now() });
+            let kept =
+                Kept { file, structures: BTreeMap::new(), readers: 0, idle_since: Instant::now() };
+            tables.sources.insert(key, kept);
         }
         let kept = tables
             .sources
             .get_mut(&key)
             .ok_or_else(|| io::Error::other("the source vanished while it was opened"))?;
+        let structure = match view {
+            View::Plain => None,
+            View::Facts | View::BesideFilm => {
+                let structure = kept.structure(&self.shared.folder, view)?;
+                Some(structure.hold(&kept.file, &upstream))
+            }
+        };
         kept.readers += 1;
-        let exposed =
-            Arc::new(Exposed { file: Arc::clone(&kept.file), upstream, trouble: OnceLock::new() });
+        let file = Arc::clone(&kept.file);
+        let exposed = Arc::new(Exposed { file, structure, upstream, trouble: OnceLock::new() });
         tables.open.insert(word.clone(), Arc::clone(&exposed));
         drop(tables);
         let url = format!("http://{}/{word}", self.address);
@@ -126,6 +168,23 @@ impl SourceCache {
     /// Removes what nobody will come back for.
     pub(crate) fn forget_idle(&self) {
         self.shared.lock().forget_idle(Instant::now());
+    }
+}
+
+impl Kept {
+    fn structure(&mut self, folder: &Path, view: View) -> io::Result<Arc<Structure>> {
+        let whole = match view {
+            View::Facts => (self.file.size / WHOLE_PART).clamp(WHOLE_BESIDE_FILM, WHOLE_FOR_FACTS),
+            View::Plain | View::BesideFilm => WHOLE_BESIDE_FILM,
+        };
+        // Who wants less may have more, if it is here.
+        let facts = self.structures.get(&View::Facts).filter(|facts| facts.is_complete());
+        if let Some(structure) = facts.or_else(|| self.structures.get(&view)) {
+            return Ok(Arc::clone(structure));
+        }
+        let structure = Arc::new(Structure::create(folder, self.file.size, whole)?);
+        self.structures.insert(view, Arc::clone(&structure));
+        Ok(structure)
     }
 }
 

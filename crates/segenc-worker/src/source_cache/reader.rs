@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::Exposed;
 use super::blocks::{GRANULE, Granule};
 use super::filling::{Fetch, Trouble, Waited};
+use super::structure::Place;
 
 /// The least that is asked for at once: a container's header or index mostly fits.
 const WINDOW_MIN: u64 = 128 * 1024;
@@ -21,6 +22,13 @@ const NEAR: Duration = Duration::from_millis(3);
 const NEAR_AHEAD: u64 = 32;
 /// Of a far server: doubling, because every question costs a way there and back.
 const FAR_AHEAD: u64 = 1;
+
+/// Where a granule is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Real,
+    WithHoles,
+}
 
 /// A reading position.
 #[derive(Debug)]
@@ -45,15 +53,38 @@ impl Reader {
             return Ok(None);
         }
         let granule = self.position / GRANULE;
-        let result = self.wait_for(granule).await;
-        if let Err(trouble) = result {
-            return Err(self.exposed.trouble.get_or_init(|| trouble).clone());
-        }
+        let kept = match self.find(granule).await {
+            Ok(kept) => kept,
+            Err(trouble) => return Err(self.exposed.trouble.get_or_init(|| trouble).clone()),
+        };
         let end = ((granule + 1) * GRANULE).min(self.end);
-        let read = self.exposed.file.read(self.position..end).await;
+        let exposed = &self.exposed;
+        let read = match (kept, &exposed.structure) {
+            (Kept::WithHoles, Some(structure)) => structure.read(self.position..end).await,
+            (Kept::WithHoles, None) | (Kept::Real, _) => {
+                exposed.file.read(self.position..end).await
+            }
+        };
         let bytes = read.map_err(|error| Trouble::storing(&error))?;
         self.position = end;
         Ok(Some(bytes))
+    }
+
+    /// Waits until a granule is here, with holes where that is allowed.
+    async fn find(&mut self, granule: u64) -> Result<Kept, Trouble> {
+        let exposed = Arc::clone(&self.exposed);
+        if let Some(structure) = &exposed.structure {
+            while !exposed.file.has(granule) {
+                match structure.place(granule)? {
+                    Place::Here if exposed.file.has(granule) => break,
+                    Place::Here => return Ok(Kept::WithHoles),
+                    Place::Coming => structure.wait_for(granule).await,
+                    Place::Away => break,
+                }
+            }
+        }
+        self.wait_for(granule).await?;
+        Ok(Kept::Real)
     }
 
     async fn wait_for(&mut self, granule: u64) -> Result<(), Trouble> {

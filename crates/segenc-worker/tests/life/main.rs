@@ -9,10 +9,10 @@ use axum::body::Bytes;
 use segenc_core::ids::{AttemptId, AttemptNumber, JobId, TaskId};
 use segenc_core::plan::{Film, Frames, Origin, OutputStream};
 use segenc_core::source::{Rational, StreamKind};
-use segenc_core::spec::{OutputOption, Verify};
+use segenc_core::spec::OutputOption;
 use segenc_core::time::{PtsRange, Timebase};
 use segenc_core::work::{
-    Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, SegmentWork, Work,
+    Decode, Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, Pass, SegmentWork, Work,
 };
 use segenc_proto::convert::{AssignedTask, InputLocation, task_message};
 use segenc_proto::grpc;
@@ -53,6 +53,7 @@ fn the_film() -> Film {
         timebase: Timebase::new(1, 25).expect("both sides are above zero"),
         shift: 0,
         rate: Some(Rational { num: 25, den: 1 }),
+        mastering: None,
     }
 }
 
@@ -90,6 +91,7 @@ fn segment(index: u32, pts: std::ops::Range<i64>) -> Work {
         filter: None,
         expected: frames(pts),
         threads: 1,
+        pass: Pass::Only,
     })
 }
 
@@ -115,7 +117,9 @@ fn merge(cut: i64) -> Work {
             kind: StreamKind::Video,
             dispositions: Vec::new(),
         }],
-        verify: Verify::Full,
+        decode: Decode::Everything,
+        size: None,
+        buffer: None,
     })
 }
 
@@ -132,6 +136,7 @@ impl Worker {
 
     fn start_in(folder: tempfile::TempDir, farm: &Farm, token: &str) -> Self {
         let config = WorkerConfig {
+            launcher: None,
             join: farm.join(token),
             name: Some("bench".to_owned()),
             slots: Some(1),

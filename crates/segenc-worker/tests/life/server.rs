@@ -228,6 +228,16 @@ impl SegmentedEncoder for Service {
         answer(grpc::FailAnswer {})
     }
 
+    type keepPresenceStream = tokio_stream::Empty<Result<grpc::PresenceSign, Status>>;
+
+    /// An older server, which does not have the call.
+    async fn keep_presence(
+        &self,
+        _request: Request<()>,
+    ) -> Result<tonic::Response<Self::keepPresenceStream>, Status> {
+        Err(Status::unimplemented("only leases"))
+    }
+
     async fn sign_off(
         &self,
         request: Request<grpc::SignOffRequest>,

@@ -1,9 +1,11 @@
 //! `segenc plan`: where a film would be cut, and why. Reads the source, runs no encoder, needs no server.
 
 use segenc_core::plan::{Cut, Planner, Segment, Way};
+use segenc_core::spec::DynamicHdr;
 use segenc_core::time::Timebase;
 use serde::Serialize;
 
+use super::presets;
 use crate::arguments::{Plan, Voice};
 use crate::encode::look_at_source;
 use crate::inspection::{self, Inspection};
@@ -38,10 +40,13 @@ struct SegmentLine {
 }
 
 /// Runs the command.
-pub(crate) async fn run(flags: Plan, voice: Voice) -> anyhow::Result<()> {
+pub(crate) async fn run(mut flags: Plan, voice: Voice) -> anyhow::Result<()> {
+    flags.options = presets::expand(flags.preset.as_deref(), flags.options)?;
     let (input, _) = look_at_source(&flags.input)?;
     let mut spec = own_spec(&flags.options, Some(&flags.container), "")?;
     spec.segment_seconds = flags.segment_seconds;
+    // What would be lost is told when the film is encoded; the cuts are the same.
+    spec.dynamic_hdr = DynamicHdr::Drop;
     let inspection = Inspection::prepare().await?;
     let facts = inspection.facts(&input).await?;
     let mut planner =

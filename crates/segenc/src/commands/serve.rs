@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use segenc_media::Tools;
+use segenc_media::presets::Preset;
+use segenc_proto::rest::PresetView;
 use segenc_server::{Protection, RunningServer, ServerConfig};
 use segenc_worker::{Encoders, Leave, ServerFiles};
 
@@ -14,7 +16,7 @@ use super::settings;
 use crate::arguments::{Serve, Voice};
 use crate::halt::Halt;
 use crate::interrupt::Interrupts;
-use crate::wiring::{self, RunningWorker, WorkerPlace, parse_spec};
+use crate::wiring::{self, RunningWorker, WorkerPlace, aim_at_size, parse_spec};
 use crate::{places, terminal};
 
 /// The port that the documents name.
@@ -111,9 +113,17 @@ async fn start(flags: &Serve, data_dir: PathBuf) -> anyhow::Result<RunningServer
             Protection::Automatic
         },
         advertise: flags.advertise.clone(),
+        presets: offered_presets()?,
         parse_spec,
+        aim_at_size,
     };
     wiring::start_server(config).await
+}
+
+fn offered_presets() -> anyhow::Result<Vec<PresetView>> {
+    let all = super::presets::all()?.into_iter();
+    let view = |Preset { name, title, about, args }| PresetView { name, title, about, args };
+    Ok(all.map(view).collect())
 }
 
 fn tell(server: &RunningServer, data_dir: &Path, voice: Voice) -> anyhow::Result<()> {
@@ -128,6 +138,8 @@ fn tell(server: &RunningServer, data_dir: &Path, voice: Voice) -> anyhow::Result
             "listen": server.address().to_string(),
             "admin_token_file": token_file,
             "join_file": data_dir.join("join"),
+            "page": server.page_url(),
+            "login_link": server.login_link().map(|link| link.reveal().to_owned()),
         });
         terminal::result(&line.to_string());
         return Ok(());
@@ -135,6 +147,15 @@ fn tell(server: &RunningServer, data_dir: &Path, voice: Voice) -> anyhow::Result
     terminal::result(&format!("server       {}", server.server_address()));
     terminal::result(&format!("admin token  {}", token_file.display()));
     terminal::result(&format!("add a worker {command}"));
+    match server.login_link() {
+        Some(link) => {
+            terminal::result(&format!("page         {}", link.reveal()));
+            if !voice.quiet {
+                terminal::say("the link to the page lets one browser in, once and within an hour");
+            }
+        }
+        None => terminal::result(&format!("page         {}", server.page_url())),
+    }
     if server.address().ip().is_loopback() && !voice.quiet {
         terminal::say("only this machine can reach it; --listen ADDR:PORT opens it to others");
     }

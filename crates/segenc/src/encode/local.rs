@@ -20,7 +20,7 @@ use crate::inspection::Inspection;
 use crate::interrupt::Interrupts;
 use crate::progress::{Place, Progress};
 use crate::terminal;
-use crate::wiring::{self, RunningWorker, WorkerPlace, parse_spec};
+use crate::wiring::{self, RunningWorker, WorkerPlace, aim_at_size, parse_spec};
 
 /// What to do when it did not come to an end.
 const AGAIN: &str = "the same command tries again; finished segments are kept";
@@ -76,7 +76,9 @@ async fn start_server(wish: &Wish, state: &State) -> anyhow::Result<RunningServe
         media_roots: vec![wish.source.clone()],
         protection: Protection::Automatic,
         advertise: None,
+        presets: Vec::new(),
         parse_spec,
+        aim_at_size,
     };
     wiring::start_server(config).await
 }

@@ -12,15 +12,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use segenc_core::spec::JobSpec;
+use segenc_core::spec::{DynamicHdr, JobSpec};
 use segenc_proto::rest::{CreateJob, OutputSpec, SourceSpec};
 use sha2::{Digest, Sha256};
 
 use crate::arguments::{Encode, Voice};
+use crate::commands::presets;
 use crate::fingerprint::{SourceMark, hex};
 use crate::halt::Halt;
 use crate::output_file::{OutputFile, Replace};
-use crate::wiring::own_spec;
+use crate::wiring::{own_sized_spec, own_spec};
 use crate::{interrupt, places};
 
 /// What is wished, checked.
@@ -37,34 +38,45 @@ struct Wish {
 }
 
 /// Runs the command.
-pub(crate) async fn run(flags: Encode, voice: Voice) -> anyhow::Result<()> {
+pub(crate) async fn run(mut flags: Encode, voice: Voice) -> anyhow::Result<()> {
+    flags.options = presets::expand(flags.preset.as_deref(), flags.options)?;
     let began = Instant::now();
     let interrupts = interrupt::Interrupts::listen();
     let (source, mark) = look_at_source(&flags.input)?;
     let replace = if flags.overwrite { Replace::WhenVerified } else { Replace::Never };
     let output = OutputFile::check(&flags.output, &source, replace)?;
     let mut spec = own_spec(&flags.options, None, &places::name_of(&flags.output))?;
+    if let Some(bytes) = flags.target_size {
+        spec = own_sized_spec(&spec, bytes)?;
+    }
     spec.segment_seconds = flags.segment_seconds;
+    if flags.drop_dynamic_hdr {
+        spec.dynamic_hdr = DynamicHdr::Drop;
+    }
     let on_farm = flags.connection.named_server().is_some();
     let wish = Wish { source, mark, output, spec, flags, voice, began };
     if on_farm { farm::run(&wish, &interrupts).await } else { local::run(&wish, &interrupts).await }
 }
 
 impl Wish {
+    /// The container by the output's extension, which says more than the muxer: Blu-ray's packets, for one.
+    fn container(&self) -> String {
+        let extension = self.flags.output.extension().and_then(|extension| extension.to_str());
+        extension.map_or_else(|| self.spec.container.clone(), str::to_ascii_lowercase)
+    }
+
     /// The body that makes the job.
     fn body(&self, source: SourceSpec) -> CreateJob {
         CreateJob {
             source,
-            output: OutputSpec {
-                path: None,
-                container: Some(self.spec.container.clone()),
-                overwrite: false,
-            },
+            output: OutputSpec { path: None, container: Some(self.container()), overwrite: false },
             args: self.flags.options.clone(),
             priority: 0,
             name: Some(places::name_of(&self.source)),
             verify: Some(self.flags.verify.word().to_owned()),
             segment_seconds: self.flags.segment_seconds,
+            target_size: self.flags.target_size,
+            drop_dynamic_hdr: self.flags.drop_dynamic_hdr,
         }
     }
 

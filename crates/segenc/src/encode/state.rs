@@ -62,6 +62,8 @@ struct Record {
     container: String,
     verify: String,
     segment_seconds: Option<u32>,
+    #[serde(default)]
+    target_size: Option<u64>,
 }
 
 impl State {
@@ -160,6 +162,7 @@ impl Record {
             container: wish.spec.container.clone(),
             verify: wish.flags.verify.word().to_owned(),
             segment_seconds: wish.flags.segment_seconds,
+            target_size: wish.flags.target_size,
         }
     }
 }

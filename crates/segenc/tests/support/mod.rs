@@ -309,6 +309,14 @@ pub(crate) fn other_streams(path: &Path) -> String {
     String::from_utf8(out).expect("streamhash is text")
 }
 
+/// The digest of the film's packets: the bits that the encoder made.
+pub(crate) fn film_packets(path: &Path) -> String {
+    let mut command = program("ffmpeg");
+    command.args(["-nostdin", "-v", "error", "-i"]).arg(path);
+    let out = succeed(command.args(["-map", "0:v:0", "-c", "copy", "-f", "streamhash", "-"]));
+    String::from_utf8(out).expect("streamhash is text")
+}
+
 /// The segments' tasks of a report.
 pub(crate) fn segment_tasks(report: &Value) -> Vec<&Value> {
     let tasks = report["tasks"].as_array().expect("a report lists its tasks");

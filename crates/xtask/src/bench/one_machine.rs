@@ -1,13 +1,13 @@
 //! P5: a whole job on one machine against plain ffmpeg with the same options.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::measure::{Cost, median};
-use super::{film, measure, report};
+use super::{build, film, measure, report};
 
 /// What is compared: a name and the options for both sides.
 const CASES: [(&str, &[&str]); 2] = [
@@ -24,10 +24,10 @@ pub(crate) struct Row {
     pub(crate) options: String,
     /// Every run of plain ffmpeg.
     pub(crate) plain: Vec<Cost>,
-    /// Every run of `segenc encode` with a full decode of the result.
+    /// Every run of `segenc encode`.
+    pub(crate) usual: Vec<Cost>,
+    /// Every run of `segenc encode --verify full`.
     pub(crate) full: Vec<Cost>,
-    /// Every run of `segenc encode --verify quick`.
-    pub(crate) quick: Vec<Cost>,
     /// Size of the output against that of plain ffmpeg.
     pub(crate) size_ratio: f64,
 }
@@ -56,18 +56,6 @@ pub(crate) fn run(root: &Path, film: Option<&Path>, runs: usize, only: Option<&s
     report::write(root, &film, &rows)
 }
 
-fn build(root: &Path) -> Result<PathBuf> {
-    let status = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--locked", "-p", "segenc"])
-        .current_dir(root)
-        .status()
-        .context("could not run cargo")?;
-    if !status.success() {
-        bail!("the release build failed");
-    }
-    Ok(root.join("target/release/segenc"))
-}
-
 /// The sides take turns, so that a machine that grows warm or busy treats them alike.
 fn case(
     segenc: &Path,
@@ -78,7 +66,7 @@ fn case(
     runs: usize,
 ) -> Result<Row> {
     let (plain_file, ours_file) = (folder.join("plain.mkv"), folder.join("ours.mkv"));
-    let (mut plain, mut full, mut quick) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut plain, mut usual, mut full) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=runs {
         eprintln!("{encoder}: round {round} of {runs}");
         let mut ffmpeg = Command::new("ffmpeg");
@@ -86,7 +74,7 @@ fn case(
         ffmpeg.args(["-map", "0", "-c", "copy"]).args(options);
         ffmpeg.args(["-fps_mode", "passthrough", "-enc_time_base", "-1"]).arg(&plain_file);
         plain.push(measure::run(&mut ffmpeg)?);
-        for (verify, costs) in [("full", &mut full), ("quick", &mut quick)] {
+        for (verify, costs) in [("auto", &mut usual), ("full", &mut full)] {
             let mut ours = Command::new(segenc);
             ours.arg("encode").arg(film).arg(&ours_file);
             ours.args(["--overwrite", "-q", "--verify", verify, "--"]).args(options);
@@ -100,7 +88,7 @@ fn case(
         options: options.join(" "),
         size_ratio: size(&ours_file)? / size(&plain_file)?,
         plain,
+        usual,
         full,
-        quick,
     })
 }

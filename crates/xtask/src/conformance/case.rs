@@ -7,34 +7,10 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::look::look;
+use super::look::{self, look};
+use super::target::Target;
 use super::{compare, programs};
-
-/// An output: its name, container and the options of the film.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Target {
-    pub(crate) name: &'static str,
-    extension: &'static str,
-    encoder: &'static str,
-    options: &'static [&'static str],
-}
-
-const FFV1: Target = Target { name: "ffv1", extension: "mkv", encoder: "ffv1", options: &[] };
-const X264: Target = Target {
-    name: "x264",
-    extension: "mp4",
-    encoder: "libx264",
-    options: &["-qp", "0", "-preset", "ultrafast"],
-};
-
-/// What is made of a file: always a lossless Matroska, and for MP4 and Matroska a lossless MP4.
-pub(crate) fn targets(path: &Path) -> Vec<Target> {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    match extension.as_str() {
-        "mp4" | "mov" | "3gp" | "m4v" | "mkv" => vec![FFV1, X264],
-        _ => vec![FFV1],
-    }
-}
+use crate::fixtures::Wanted;
 
 /// A case to be run.
 #[derive(Debug)]
@@ -42,6 +18,8 @@ pub(crate) struct Wish {
     pub(crate) path: PathBuf,
     pub(crate) name: String,
     pub(crate) traits: String,
+    /// What has to become of it.
+    pub(crate) wanted: Wanted,
     pub(crate) target: Target,
 }
 
@@ -59,6 +37,10 @@ pub(crate) enum Verdict {
     OnlyPlainFails,
     /// The same but for pictures, where plain ffmpeg's are not those of the source either.
     Lossy,
+    /// Refused, as it has to be.
+    Refused,
+    /// Refused with a reason, though plain ffmpeg would have made it: an option that is not carried over.
+    NotOffered,
     /// Not tried: it takes longer than this run was given.
     LeftOut,
 }
@@ -139,33 +121,15 @@ impl Bench {
         let mut outcome = Outcome {
             file: wish.name.clone(),
             traits: wish.traits.clone(),
-            output: wish.target.name.to_owned(),
+            output: wish.target.name.clone(),
             verdict: Verdict::Differs,
             points: Vec::new(),
             way: word(&report["way"]),
             segments: report["segments"].as_u64().unwrap_or(0),
-            reason: word(&report["job"]["whole_because"]),
+            reason: unplaced(wish, &word(&report["job"]["whole_because"])),
         };
-        let failure = ending(wish, &made, &told);
-        let clear = matches!(made.code, Some(1 | 2)) && !word(&told["message"]).is_empty();
-        outcome.verdict = match (plain.is_good(), made.is_good()) {
-            (true, true) => {
-                outcome.points = points(&single, &ours, &folder);
-                judge(wish, &outcome.points, &single, &folder)?
-            }
-            (true, false) => {
-                outcome.points.push(failure);
-                Verdict::Differs
-            }
-            (false, true) => {
-                outcome.points.push(plain.complaint());
-                Verdict::OnlyPlainFails
-            }
-            (false, false) => {
-                outcome.points.push(failure);
-                if clear { Verdict::BothFail } else { Verdict::Differs }
-            }
-        };
+        let ended = Ended { plain: &plain, made: &made, told: &told, single: &single, ours: &ours };
+        (outcome.verdict, outcome.points) = verdict(wish, &ended, &folder)?;
         // What a failed job leaves would be gone on with the next time.
         if !made.is_good() && folder.join(DATA).exists() {
             std::fs::remove_dir_all(folder.join(DATA))?;
@@ -180,27 +144,89 @@ impl Bench {
 
     fn encode(&self, wish: &Wish, output: &Path, folder: &Path) -> Command {
         let mut command = Command::new(&self.segenc);
-        command.args(["encode", "--overwrite", "--json", "--segment-seconds"]);
+        command.args([
+            "encode",
+            "--overwrite",
+            "--json",
+            "--drop-dynamic-hdr",
+            "--segment-seconds",
+        ]);
         command.arg(self.segment_seconds.to_string()).arg(&wish.path).arg(output);
-        command.args(["--", "-c:v", wish.target.encoder]).args(wish.target.options);
+        command.arg("--").args(&wish.target.film).args(&wish.target.others);
         command.env("SEGENC_DATA_DIR", folder.join(DATA));
         command
     }
 }
 
+/// How both sides ended, and their files.
+struct Ended<'a> {
+    plain: &'a programs::Ended,
+    made: &'a programs::Ended,
+    told: &'a Value,
+    single: &'a Path,
+    ours: &'a Path,
+}
+
+/// What to call it, and the points that differ or the reason.
+fn verdict(wish: &Wish, ended: &Ended<'_>, folder: &Path) -> Result<(Verdict, Vec<String>)> {
+    let (plain, made) = (ended.plain, ended.made);
+    let mut faults = Vec::new();
+    if made.err.contains("panicked at") {
+        faults.push("it panicked".to_owned());
+    }
+    if !made.is_good() {
+        let failure = ending(wish, made, ended.told);
+        let message = ended.told["message"].as_str().unwrap_or_default();
+        if !matches!(made.code, Some(1 | 2)) || message.is_empty() {
+            faults.push("it gives no reason".to_owned());
+        }
+        if ended.ours.exists() {
+            faults.push("it leaves an output".to_owned());
+        }
+        let verdict = match (faults.is_empty(), wish.wanted, plain.is_good()) {
+            (false, _, _) => Verdict::Differs,
+            (true, Wanted::Refused, _) => Verdict::Refused,
+            (true, Wanted::AsPlain, false) => Verdict::BothFail,
+            (true, Wanted::AsPlain, true) if made.code == Some(2) => Verdict::NotOffered,
+            (true, Wanted::AsPlain, true) => Verdict::Differs,
+        };
+        return Ok((verdict, [vec![failure], faults].concat()));
+    }
+    if wish.wanted == Wanted::Refused {
+        faults.push("it was not refused".to_owned());
+    }
+    if !plain.is_good() {
+        let verdict = if faults.is_empty() { Verdict::OnlyPlainFails } else { Verdict::Differs };
+        return Ok((verdict, [faults, vec![plain.complaint()]].concat()));
+    }
+    faults.extend(points(wish, ended.single, ended.ours, folder));
+    Ok((judge(wish, &faults, ended.single, folder)?, faults))
+}
+
+/// A text without the folders of this machine.
+fn unplaced(wish: &Wish, text: &str) -> String {
+    text.replace(&*wish.path.to_string_lossy(), &wish.name)
+}
+
 /// How ours ended badly, without the folders of this machine.
 fn ending(wish: &Wish, made: &programs::Ended, told: &Value) -> String {
     let message = told["message"].as_str().unwrap_or_default();
-    let message = message.replace(&*wish.path.to_string_lossy(), &wish.name);
+    let message = unplaced(wish, message);
     format!("exit {}: {message}", made.code.map_or("none".to_owned(), |code| code.to_string()))
 }
 
-fn points(single: &Path, ours: &Path, folder: &Path) -> Vec<String> {
-    match (look(single, folder), look(ours, folder)) {
-        (Ok(single), Ok(ours)) => compare::differences(&single, &ours),
+fn points(wish: &Wish, single: &Path, ours: &Path, folder: &Path) -> Vec<String> {
+    let mut points = match (look(single, folder), look(ours, folder)) {
+        (Ok(single), Ok(ours)) => compare::differences(&single, &ours, wish.target.pictures),
         (Err(error), _) => vec![format!("single cannot be read: {error:#}")],
         (_, Err(error)) => vec![format!("ours cannot be read: {error:#}")],
+    };
+    // What plain ffmpeg makes of a damaged source need not decode either.
+    let complaint = look::complaint(ours, folder);
+    if !complaint.is_empty() && look::complaint(single, folder).is_empty() {
+        points.push(format!("decoding it says: {complaint}"));
     }
+    points
 }
 
 fn judge(wish: &Wish, points: &[String], single: &Path, folder: &Path) -> Result<Verdict> {
@@ -213,21 +239,38 @@ fn judge(wish: &Wish, points: &[String], single: &Path, folder: &Path) -> Result
     })
 }
 
-/// Whether plain ffmpeg has changed the pictures: its encoder was not lossless. The source is decoded as it is
-/// for encoding, in the format of the result.
+/// Pictures that come out by chance, as damaged ones do where several threads decode, are made so often again.
+const TRIES: usize = 4;
+
+/// Whether plain ffmpeg has changed the pictures: its encoder was not lossless, or it does not make the same of
+/// them each time. The source is decoded as it is for encoding, in the format of the result.
 fn is_lossy(wish: &Wish, single: &Path, folder: &Path) -> Result<bool> {
     let made = look(single, folder)?;
+    let filtered = wish.target.film.iter().any(|word| word == "-vf" || word == "-r");
     let format =
         made.streams.iter().find(|stream| is_film(stream)).and_then(|s| s["pix_fmt"].as_str());
     let options = ["-map", "0:V", "-pix_fmt", format.unwrap_or("yuv420p")];
-    Ok(super::look::frames(&wish.path, &options, folder)? != made.frames)
+    if !filtered && look::frames(&wish.path, &options, folder)? != made.frames {
+        return Ok(true);
+    }
+    let again = folder.join(format!("again.{}", wish.target.extension));
+    let streams = streams(wish, folder)?;
+    for _ in 0..TRIES {
+        programs::run(&mut plain(wish, &streams, &again), folder)?;
+        let differs = look(&again, folder)?.frames != made.frames;
+        std::fs::remove_file(&again)?;
+        if differs {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn left_out(wish: &Wish, size: u64) -> Outcome {
     Outcome {
         file: wish.name.clone(),
         traits: wish.traits.clone(),
-        output: wish.target.name.to_owned(),
+        output: wish.target.name.clone(),
         verdict: Verdict::LeftOut,
         points: vec![format!("{size} million pixels")],
         way: String::new(),
@@ -261,7 +304,13 @@ fn megapixels(streams: &[Value]) -> u64 {
                 let (num, den) = (num.parse::<f64>().ok()?, den.parse::<f64>().ok()?);
                 (den > 0.0).then_some(num / den)
             });
-            let frames = rate.unwrap_or(25.0) * number(&film["duration"]).unwrap_or(1.0);
+            // Some containers count a late beginning as duration.
+            let start = number(&film["start_time"]).unwrap_or(0.0).max(0.0);
+            let seconds = number(&film["duration"]).map_or(1.0, |seconds| match seconds > start {
+                true => seconds - start,
+                false => seconds,
+            });
+            let frames = rate.unwrap_or(25.0) * seconds;
             (pixels as f64 * frames / 1e6) as u64
         })
         .sum()
@@ -279,7 +328,7 @@ fn plain(wish: &Wish, streams: &[Value], output: &Path) -> Command {
         .iter()
         .filter(|stream| match stream["codec_type"].as_str() {
             Some("video" | "audio" | "subtitle") => true,
-            Some("attachment") => wish.target.extension == "mkv",
+            Some("attachment") => wish.target.keeps_attachments(),
             _ => false,
         })
         .collect();
@@ -287,10 +336,15 @@ fn plain(wish: &Wish, streams: &[Value], output: &Path) -> Command {
         command.arg("-map").arg(format!("0:{}", stream["index"]));
     }
     command.args(["-c", "copy"]);
+    let (encoder, options) = wish.target.film.split_at(2.min(wish.target.film.len()));
     for (place, _) in kept.iter().enumerate().filter(|(_, stream)| is_film(stream)) {
-        command.args([format!("-c:{place}"), wish.target.encoder.to_owned()]);
+        command.arg(format!("-c:{place}")).args(encoder.get(1..).unwrap_or_default());
     }
-    command.args(wish.target.options);
-    command.args(["-fps_mode", "passthrough", "-enc_time_base", "-1"]).arg(output);
+    command.args(options).args(&wish.target.others);
+    // A rate of the user's own means ffmpeg's own way of keeping it.
+    if !options.iter().any(|word| word == "-r") {
+        command.args(["-fps_mode", "passthrough", "-enc_time_base", "-1"]);
+    }
+    command.arg(output);
     command
 }

@@ -77,6 +77,19 @@ fn packet(line: &str) -> Option<(u64, Packet)> {
     Some((stream, packet))
 }
 
+/// What ffmpeg says when it decodes the whole file; empty: nothing.
+pub(crate) fn complaint(file: &Path, folder: &Path) -> String {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-v", "error", "-xerror", "-i"]).arg(file);
+    ffmpeg.args(["-map", "0:V?", "-map", "0:a?", "-fps_mode", "passthrough"]);
+    ffmpeg.args(["-enc_time_base", "-1", "-f", "null", "-"]);
+    match programs::run(&mut ffmpeg, folder) {
+        Ok(ended) if ended.is_good() => ended.complaint(),
+        Ok(ended) => format!("{} (it stops)", ended.complaint()),
+        Err(error) => format!("{error:#}"),
+    }
+}
+
 /// Decodes films: stream and hash of every picture.
 pub(crate) fn frames(
     file: &Path,

@@ -50,6 +50,12 @@ fn without_a_keyframe_near_an_ordinary_frame_is_cut_at() {
 }
 
 #[test]
+fn a_keyframe_twice_as_far_as_wished_is_better_than_an_ordinary_frame() {
+    check("I-------I--------I---------I---", 4, "I-------|I--------|I---|------|I---");
+    assert_eq!(cuts("I-------I-------I---", 4), [Cut::Keyframe, Cut::Keyframe, Cut::End]);
+}
+
+#[test]
 fn a_segment_goes_on_to_the_next_keyframe_when_decoding_up_to_a_cut_takes_too_long() {
     check("I---------------------------I---", 4, "I---|----|----|----------------|I---");
     check("I-----------------------", 4, "I---|----|----|------------");

@@ -2,8 +2,10 @@
 
 use super::{facts, film_stream, stream, wish};
 use crate::plan::{Origin, OutputStream, PlanError, PlanHeader, Planner, Way};
-use crate::source::{Rational, SourceFacts, StreamFacts, StreamKind};
-use crate::spec::{CodecChoice, JobSpec, SplitPolicy, StreamMap, StreamSelector, VideoSpec};
+use crate::source::{Mastering, Rational, SourceFacts, StreamFacts, StreamKind};
+use crate::spec::{
+    CodecChoice, DynamicHdr, JobSpec, SplitPolicy, StreamMap, StreamSelector, VideoSpec,
+};
 
 /// Film, two languages, subtitles, a font, data, a cover.
 fn source() -> SourceFacts {
@@ -60,6 +62,23 @@ fn indexes(spec: &JobSpec) -> Vec<u32> {
 
 fn choice(kind: StreamKind, position: Option<u32>, codec: &str) -> CodecChoice {
     CodecChoice { kind, position, codec: codec.into() }
+}
+
+#[test]
+fn what_is_said_of_the_light_is_handed_on_or_refused_but_never_lost_unseen() {
+    let mastering = Some(Mastering { display: None, light: Some([1000, 400]) });
+    let mut source = facts(vec![film_stream(0)]);
+    if let Some(video) = &mut source.streams[0].video {
+        video.mastering = mastering;
+        video.dynamic_hdr = "Dolby Vision".to_owned();
+    }
+    let refused = Planner::new(&wish(None), &source).expect_err("nobody said that it may be lost");
+    assert_eq!(refused, PlanError::DynamicHdrLost { kind: "Dolby Vision".to_owned() });
+    let copy = JobSpec { video: VideoSpec::Copy, ..wish(None) };
+    assert!(Planner::new(&copy, &source).is_ok(), "a copy loses nothing");
+    let drop = JobSpec { dynamic_hdr: DynamicHdr::Drop, ..wish(None) };
+    let film = header(&drop, &source).film.expect("it is encoded");
+    assert_eq!(film.mastering, mastering);
 }
 
 #[test]

@@ -43,6 +43,8 @@ fn film_stream(index: u32) -> StreamFacts {
         real_rate: None,
         color_transfer: String::new(),
         has_b_frames: 2,
+        mastering: None,
+        dynamic_hdr: String::new(),
     };
     StreamFacts { video: Some(video), ..stream(index, StreamKind::Video, "h264") }
 }
@@ -75,6 +77,9 @@ fn wish(segment_seconds: Option<u32>) -> JobSpec {
         split: SplitPolicy::Segments { run_up: 0, run_out: 0 },
         verify: Verify::Full,
         segment_seconds,
+        dynamic_hdr: crate::spec::DynamicHdr::Refuse,
+        rate: None,
+        buffer: None,
     }
 }
 

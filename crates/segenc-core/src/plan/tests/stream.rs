@@ -39,10 +39,10 @@ fn the_end_of_the_film_is_its_last_frame_and_the_usual_distance() {
 
 #[test]
 fn a_segment_is_decoded_from_the_keyframe_at_or_before_its_start() {
-    let drawing = "I-----------I-----------";
-    let segments = check(drawing, 4, "I---|----|----|I---|----|----");
+    let drawing = "I-------------I-------------";
+    let segments = check(drawing, 4, "I---|----|------|I---|----|------");
     let seeks: Vec<Option<i64>> = segments.iter().map(|segment| segment.seek_micros).collect();
-    let second = Some(12_200_000);
+    let second = Some(14_200_000);
     assert_eq!(seeks, [None, None, None, second, second, second]);
 }
 

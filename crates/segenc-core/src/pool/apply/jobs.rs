@@ -1,6 +1,6 @@
 //! What happens to a job as a whole: made, ended, paused, taken up again, forgotten.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::failure::Failure;
@@ -37,6 +37,9 @@ pub(super) fn made(at: Millis, what: &Happening) -> Option<Job> {
         failure: None,
         split_abandoned: None,
         parameter_sets: None,
+        allocation: None,
+        retakes: BTreeMap::new(),
+        retake_rounds: 0,
         differing_workers: BTreeSet::new(),
     })
 }
@@ -169,14 +172,30 @@ impl Pool {
                 }
             })
             .filter(|task| match task.kind {
-                TaskKind::Segment(_) | TaskKind::OtherStreams => split,
+                TaskKind::Segment(_)
+                | TaskKind::Measure(_)
+                | TaskKind::Retake(_)
+                | TaskKind::OtherStreams
+                | TaskKind::Weigh => split,
                 TaskKind::Analysis | TaskKind::Whole | TaskKind::Merge => true,
             })
             .map(|task| (task.id, task.kind))
             .collect();
-        for (task, _) in again.iter().filter(|(_, kind)| *kind != TaskKind::Merge) {
+        let waits = job.awaits_bits();
+        for (task, kind) in again.iter().filter(|(_, kind)| *kind != TaskKind::Merge) {
+            let state = match kind {
+                TaskKind::Segment(_) if waits => TaskState::Blocked,
+                TaskKind::Segment(_)
+                | TaskKind::Analysis
+                | TaskKind::Measure(_)
+                | TaskKind::Retake(_)
+                | TaskKind::OtherStreams
+                | TaskKind::Weigh
+                | TaskKind::Whole
+                | TaskKind::Merge => TaskState::Ready,
+            };
             self.change_task(*task, |task| {
-                task.state = TaskState::Ready;
+                task.state = state;
                 task.counted_from = task.attempts.len();
             });
         }

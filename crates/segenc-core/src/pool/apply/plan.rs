@@ -13,14 +13,14 @@ use crate::spec::VideoSpec;
 use crate::time::Millis;
 
 impl Pool {
-    /// `tasks`: the one for other streams and the one for the whole title.
+    /// `tasks`: the one for other streams, the one for the whole title, and the one that weighs.
     pub(super) fn start_plan(
         &mut self,
         at: Millis,
         id: JobId,
         facts: &Arc<SourceFacts>,
         header: &Arc<PlanHeader>,
-        tasks: [Option<TaskId>; 2],
+        tasks: [Option<TaskId>; 3],
     ) {
         if self.job(id).is_none_or(|job| job.header.is_some() || job.state.is_final()) {
             return;
@@ -30,7 +30,7 @@ impl Pool {
             job.header = Some(header.clone());
         });
         let Some(job) = self.jobs.get(&id).cloned() else { return };
-        let [other_streams, whole] = tasks;
+        let [other_streams, whole, weigh] = tasks;
         if let Some(task) = other_streams {
             let mut task = new_task(at, id, task, TaskKind::OtherStreams);
             task.needs = audio_needs(&job).collect();
@@ -38,6 +38,9 @@ impl Pool {
         }
         if let Some(task) = whole {
             self.add_whole(at, &job, task);
+        }
+        if let Some(task) = weigh {
+            self.add_task(new_task(at, id, task, TaskKind::Weigh));
         }
     }
 
@@ -70,14 +73,25 @@ impl Pool {
             return;
         }
         let needs: Needs = video_needs(job).collect();
+        let (measured, waits) = (job.rate().is_some(), job.awaits_bits());
         self.change_job(id, |job| {
             job.segments.extend(segments.iter().cloned().map(Arc::new));
         });
-        for (number, segment) in (first_task.0..).zip(segments) {
-            let mut task = new_task(at, id, TaskId(number), TaskKind::Segment(segment.index));
-            task.needs = needs.clone();
-            task.cost = segment.source_bytes;
-            self.add_task(task);
+        let mut number = first_task.0;
+        for segment in segments {
+            let mut add = |kind, state| {
+                let mut task = new_task(at, id, TaskId(number), kind);
+                number += 1;
+                task.state = state;
+                task.needs = needs.clone();
+                task.cost = segment.source_bytes;
+                self.add_task(task);
+            };
+            if measured {
+                add(TaskKind::Measure(segment.index), TaskState::Ready);
+            }
+            let state = if waits { TaskState::Blocked } else { TaskState::Ready };
+            add(TaskKind::Segment(segment.index), state);
         }
     }
 
@@ -102,7 +116,11 @@ impl Pool {
             return;
         }
         self.close_tasks(at, id, TaskState::Aborted, |task| match task.kind {
-            TaskKind::Segment(_) | TaskKind::OtherStreams => true,
+            TaskKind::Segment(_)
+            | TaskKind::Measure(_)
+            | TaskKind::Retake(_)
+            | TaskKind::OtherStreams
+            | TaskKind::Weigh => true,
             TaskKind::Analysis | TaskKind::Whole | TaskKind::Merge => false,
         });
         self.close_tasks(at, id, TaskState::Blocked, |task| task.kind == TaskKind::Merge);
@@ -139,7 +157,7 @@ impl Pool {
 }
 
 /// The encoder of the film, where one is encoded.
-fn video_needs(job: &Job) -> impl Iterator<Item = String> {
+pub(super) fn video_needs(job: &Job) -> impl Iterator<Item = String> {
     let film = job.header.as_ref().is_some_and(|header| header.film.is_some());
     let encoder = match &job.spec.video {
         VideoSpec::Encode(encode) if film => Some(encode.encoder.clone()),

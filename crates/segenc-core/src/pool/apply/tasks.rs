@@ -61,7 +61,7 @@ impl Pool {
             worker.succeeded += 1;
         }
         let first = self.job(job).is_some_and(|job| job.parameter_sets.is_none());
-        if first && matches!(kind, TaskKind::Segment(_)) {
+        if first && matches!(kind, TaskKind::Segment(_) | TaskKind::Retake(_)) {
             let sha256 = observed.extradata_sha256.clone();
             self.change_job(job, |job| job.parameter_sets = Some(ParameterSets { sha256 }));
         }

@@ -94,9 +94,13 @@ impl Draft<'_> {
         let kind = task.kind;
         let delivered = match kind {
             TaskKind::Analysis => job.header.is_some(),
-            TaskKind::Segment(_) | TaskKind::OtherStreams | TaskKind::Whole | TaskKind::Merge => {
-                attempt.output.is_some()
-            }
+            TaskKind::Weigh => true,
+            TaskKind::Segment(_)
+            | TaskKind::Measure(_)
+            | TaskKind::Retake(_)
+            | TaskKind::OtherStreams
+            | TaskKind::Whole
+            | TaskKind::Merge => attempt.output.is_some(),
         };
         if !delivered {
             return Err(Rejection::NoOutput(id));
@@ -117,11 +121,15 @@ impl Draft<'_> {
             TaskKind::Analysis => {
                 let merge = self.pool.next_task();
                 self.happen(Happening::PlanCompleted { job, merge });
+                self.allocate_if_measured(job);
                 self.release_merge(job);
             }
-            TaskKind::Segment(_) | TaskKind::OtherStreams | TaskKind::Whole => {
+            TaskKind::Measure(_) | TaskKind::Weigh => self.allocate_if_measured(job),
+            TaskKind::OtherStreams => {
+                self.allocate_if_measured(job);
                 self.release_merge(job);
             }
+            TaskKind::Segment(_) | TaskKind::Retake(_) | TaskKind::Whole => self.release_merge(job),
             TaskKind::Merge => self.happen(Happening::JobCompleted { job }),
         }
     }
@@ -131,7 +139,7 @@ impl Draft<'_> {
         let blocked = merge
             .and_then(|merge| self.pool.task(merge))
             .is_some_and(|task| task.state == TaskState::Blocked);
-        if blocked && self.pool.parts_are_there(job) {
+        if blocked && self.pool.parts_are_there(job) && !self.retakes_begin(job) {
             self.happen(Happening::MergeReady { job });
         }
     }

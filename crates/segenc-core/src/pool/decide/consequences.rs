@@ -44,13 +44,19 @@ impl Draft<'_> {
         let job = task.job;
         let split = self.pool.job(job).is_some_and(crate::pool::job::Job::is_split);
         match task.kind {
-            TaskKind::Segment(_) if !task.longer_run_up => {
+            TaskKind::Segment(_) | TaskKind::Measure(_) | TaskKind::Retake(_)
+                if !task.longer_run_up =>
+            {
                 self.happen(Happening::SegmentRunUpLengthened { task: id });
             }
-            TaskKind::Segment(_) => self.abandon_split(job, &failure.message),
+            TaskKind::Segment(_) | TaskKind::Measure(_) | TaskKind::Retake(_) => {
+                self.abandon_split(job, &failure.message);
+            }
             TaskKind::Merge if split => self.abandon_split(job, &failure.message),
             TaskKind::Whole | TaskKind::Merge => self.give_up(id, failure),
-            TaskKind::Analysis | TaskKind::OtherStreams => self.again_if_sensible(id, failure),
+            TaskKind::Analysis | TaskKind::OtherStreams | TaskKind::Weigh => {
+                self.again_if_sensible(id, failure);
+            }
         }
     }
 
@@ -131,7 +137,7 @@ impl Draft<'_> {
         self.fail_job(job, failure);
     }
 
-    fn fail_job(&mut self, job: JobId, failure: Failure) {
+    pub(super) fn fail_job(&mut self, job: JobId, failure: Failure) {
         let running = self.running_of(job, |_| true);
         self.cancel_attempts(running);
         self.happen(Happening::JobFailed { job, failure });
@@ -139,12 +145,18 @@ impl Draft<'_> {
 
     pub(super) fn abandon_split(&mut self, job: JobId, reason: &str) {
         let running = self.running_of(job, |task| match task.kind {
-            TaskKind::Segment(_) | TaskKind::OtherStreams | TaskKind::Merge => true,
+            TaskKind::Segment(_)
+            | TaskKind::Measure(_)
+            | TaskKind::Retake(_)
+            | TaskKind::OtherStreams
+            | TaskKind::Weigh
+            | TaskKind::Merge => true,
             TaskKind::Analysis | TaskKind::Whole => false,
         });
         self.cancel_attempts(running);
         let whole = self.pool.next_task();
         self.happen(Happening::SplitAbandoned { job, reason: reason.to_owned(), whole });
+        self.fail_unless_size_can_be_met(job, reason);
     }
 
     /// Fails the jobs with a ready task that nobody will ever take, so that they do not wait for ever.

@@ -72,6 +72,7 @@ impl Draft<'_> {
         match job.state {
             JobState::Failed | JobState::Canceled => {
                 self.happen(Happening::JobRetried { job: id });
+                self.go_on_with_size(id);
             }
             JobState::Analyzing | JobState::Transcoding | JobState::Merging | JobState::Paused => {}
             JobState::Completed => {

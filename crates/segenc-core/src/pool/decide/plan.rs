@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::attempts::stale;
 use super::{Draft, wrong_state};
-use crate::ids::{AttemptId, JobId};
+use crate::ids::{AttemptId, JobId, TaskId};
 use crate::plan::{PlanHeader, Segment, Way};
 use crate::pool::command::{Answer, Rejection};
 use crate::pool::event::Happening;
@@ -27,7 +27,10 @@ impl Draft<'_> {
             (
                 TaskKind::Analysis
                 | TaskKind::Segment(_)
+                | TaskKind::Measure(_)
+                | TaskKind::Retake(_)
                 | TaskKind::OtherStreams
+                | TaskKind::Weigh
                 | TaskKind::Whole
                 | TaskKind::Merge,
                 _,
@@ -58,13 +61,21 @@ impl Draft<'_> {
             // It makes everything in one go, the other streams too.
             Way::Whole { .. } => (None, Some(next)),
         };
+        let weigh = self.weighs(job, header).then(|| match other_streams {
+            Some(task) => TaskId(task.0 + 1),
+            None => next,
+        });
         self.happen(Happening::PlanStarted {
             job: id,
             facts: Arc::new(facts.clone()),
             header: Arc::new(header.clone()),
             other_streams,
             whole,
+            weigh,
         });
+        if let Way::Whole { reason } = &header.way {
+            self.fail_unless_size_can_be_met(id, reason);
+        }
         self.fail_stranded();
         Ok(Answer::Done)
     }

@@ -15,15 +15,25 @@ impl Draft<'_> {
         let worker = match known {
             Some(worker) => {
                 // A process that has just started holds nothing, whatever the one before it held.
-                for attempt in self.held_by(worker)? {
-                    self.if_running(attempt, Self::expire);
-                }
+                self.expire_all(worker)?;
                 worker
             }
             None => self.pool.next_worker(),
         };
         self.happen(Happening::WorkerRegistered { worker, profile: profile.clone() });
         Ok(Answer::Worker(worker))
+    }
+
+    pub(super) fn lose_line(&mut self, worker: WorkerId) -> Result<Answer, Rejection> {
+        self.expire_all(worker)?;
+        Ok(Answer::Done)
+    }
+
+    fn expire_all(&mut self, worker: WorkerId) -> Result<(), Rejection> {
+        for attempt in self.held_by(worker)? {
+            self.if_running(attempt, Self::expire);
+        }
+        Ok(())
     }
 
     fn held_by(&self, worker: WorkerId) -> Result<Vec<AttemptId>, Rejection> {

@@ -1,5 +1,6 @@
 //! A pool to try rules on: asks, applies, notes, checks. It draws a job as text, one letter per task:
-//! `A` analysis, a digit-free run of segments, `O` other streams, `W` whole, `M` merge, each followed by
+//! `A` analysis, a digit-free run of segments, `m` measure, `r` retake, `w` weigh, `O` other streams, `W` whole,
+//! `M` merge, each followed by
 //! its state: `_` blocked, `.` ready, `>` running, `#` done, `x` failed, `c` canceled, `-` aborted.
 
 use crate::failure::{Failure, FailureKind};
@@ -170,10 +171,18 @@ impl Bench {
     pub(super) fn good(&self, attempt: AttemptId) -> Observed {
         let task = self.task(attempt.task);
         let frames = match task.kind {
-            TaskKind::Segment(index) => Some(segment(index, 1).expected),
-            TaskKind::Analysis | TaskKind::OtherStreams | TaskKind::Whole | TaskKind::Merge => None,
+            TaskKind::Segment(index) | TaskKind::Measure(index) | TaskKind::Retake(index) => {
+                Some(segment(index, 1).expected)
+            }
+            TaskKind::Analysis
+            | TaskKind::OtherStreams
+            | TaskKind::Weigh
+            | TaskKind::Whole
+            | TaskKind::Merge => None,
         };
-        Observed { frames, extradata_sha256: Some("usual".to_owned()), ..Observed::default() }
+        let media_bytes = (task.kind == TaskKind::Weigh).then_some(1_000);
+        let extradata_sha256 = Some("usual".to_owned());
+        Observed { frames, extradata_sha256, media_bytes, ..Observed::default() }
     }
 
     pub(super) fn fail(&mut self, worker: WorkerId, attempt: AttemptId, kind: FailureKind) {
@@ -204,6 +213,9 @@ impl Bench {
             match task.kind {
                 TaskKind::Analysis => text.push('A'),
                 TaskKind::Segment(_) => {}
+                TaskKind::Measure(_) => text.push('m'),
+                TaskKind::Retake(_) => text.push('r'),
+                TaskKind::Weigh => text.push('w'),
                 TaskKind::OtherStreams => text.push('O'),
                 TaskKind::Whole => text.push('W'),
                 TaskKind::Merge => text.push('M'),
@@ -275,6 +287,9 @@ pub(super) fn wish() -> NewJob {
             split: SplitPolicy::Segments { run_up: 0, run_out: 0 },
             verify: Verify::Quick,
             segment_seconds: None,
+            dynamic_hdr: crate::spec::DynamicHdr::Refuse,
+            rate: None,
+            buffer: None,
         },
         source: SourceRef {
             location: SourceLocation::Path("/film.mkv".to_owned()),
@@ -309,7 +324,13 @@ pub(super) fn facts() -> SourceFacts {
 pub(super) fn header(way: Way) -> PlanHeader {
     PlanHeader {
         way,
-        film: Some(Film { stream: 0, timebase: MICROSECONDS, shift: 0, rate: None }),
+        film: Some(Film {
+            stream: 0,
+            timebase: MICROSECONDS,
+            shift: 0,
+            rate: None,
+            mastering: None,
+        }),
         layout: Vec::new(),
         other_streams: false,
         target_millis: 6_000,

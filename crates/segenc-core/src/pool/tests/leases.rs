@@ -20,6 +20,19 @@ fn a_silent_attempt_expires_and_its_task_is_ready_again() {
 }
 
 #[test]
+fn a_worker_whose_line_broke_loses_what_it_holds_at_once_and_hears_of_it() {
+    let mut bench = Bench::new();
+    let job = bench.analyzed(2);
+    let (gone, other) = (bench.worker(&["x264"]), bench.worker(&["x264"]));
+    let lost = bench.take(gone);
+    bench.take(other);
+    assert_eq!(bench.drawn(job), "A#>>M_");
+    bench.ask(&Command::LineLost(gone));
+    assert_eq!(bench.drawn(job), "A#.>M_");
+    assert_eq!(bench.report(gone, lost), Directive::Stop);
+}
+
+#[test]
 fn a_report_renews_the_lease_and_keeps_the_highest_count() {
     let mut bench = Bench::new();
     bench.analyzed(1);

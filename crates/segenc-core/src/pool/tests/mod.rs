@@ -9,4 +9,5 @@ mod leases;
 mod mismatches;
 mod plan;
 mod properties;
+mod rate;
 mod workers;

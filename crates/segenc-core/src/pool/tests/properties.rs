@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::bench::{Bench, blob, facts, failure, film, header, profile, whole, wish};
+use super::rate::sized;
 use crate::failure::FailureKind;
 use crate::ids::{AttemptId, AttemptNumber, JobId, TaskId, WorkerId};
 use crate::plan::{PlanHeader, Way};
@@ -10,6 +11,7 @@ use crate::pool::command::Command;
 use crate::pool::event::Event;
 use crate::pool::task::Observed;
 use crate::pool::{Leases, Pool, decide};
+use crate::rate::RateAim;
 
 /// A command with small numbers, so that most of them mean something that exists.
 fn any_command() -> impl Strategy<Value = Command> {
@@ -26,6 +28,12 @@ fn any_command() -> impl Strategy<Value = Command> {
     let pairs = (worker.clone(), attempt.clone());
     prop_oneof![
         1 => Just(Command::CreateJob(Box::new(wish()))),
+        1 => prop_oneof![
+            Just(RateAim::BitsPerSecond(100_000_000)),
+            Just(RateAim::FileBytes(10_000)),
+            Just(RateAim::FileBytes(1)),
+        ]
+        .prop_map(|aim| Command::CreateJob(Box::new(sized(aim)))),
         1 => job.clone().prop_map(Command::CancelJob),
         1 => job.clone().prop_map(Command::PauseJob),
         2 => job.clone().prop_map(Command::ResumeJob),

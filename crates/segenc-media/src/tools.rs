@@ -85,8 +85,12 @@ impl Tools {
     pub async fn find() -> Result<Self, ToolsError> {
         let ffmpeg = locate("ffmpeg", "SEGENC_FFMPEG")?;
         let ffprobe = locate("ffprobe", "SEGENC_FFPROBE")?;
-        let version = version_of(&ffmpeg, Program::Ffmpeg).await?;
-        version_of(&ffprobe, Program::Ffprobe).await?;
+        let (version, of_ffprobe) = tokio::join!(
+            version_of(&ffmpeg, Program::Ffmpeg),
+            version_of(&ffprobe, Program::Ffprobe)
+        );
+        let version = version?;
+        of_ffprobe?;
         Ok(Self { ffmpeg, ffprobe, version })
     }
 

@@ -70,6 +70,8 @@ pub struct WorkerConfig {
     pub server_files: ServerFiles,
     /// Which encoders are tried before it registers.
     pub encoders: Encoders,
+    /// ffmpeg and ffprobe, if somebody has found them already.
+    pub tools: Option<Tools>,
     /// The program that confines others (see [`segenc_media::confinement`]), where there is one.
     pub launcher: Option<PathBuf>,
 }
@@ -115,7 +117,10 @@ pub async fn run(
     install_crypto_provider();
     let server = Arc::new(Server::new(config.join.server.clone())?);
     let scratch = Scratch::open(&config.scratch)?;
-    let tools = Tools::find().await?;
+    let tools = match config.tools.clone() {
+        Some(tools) => tools,
+        None => Tools::find().await?,
+    };
     let tried_file = config.identity.with_file_name("encoders.json");
     let looked = capabilities::look(
         &tools,

@@ -37,6 +37,11 @@ impl Inspection {
         Ok(Self { tools, scratch: tempfile::tempdir()? })
     }
 
+    /// The programs, for somebody who goes on with them.
+    pub(crate) fn into_tools(self) -> Tools {
+        self.tools
+    }
+
     /// Reads what is in the source.
     pub(crate) async fn facts(&self, source: &Path) -> anyhow::Result<SourceFacts> {
         let input = MediaInput::File(source.to_owned());

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use segenc_core::spec::JobSpec;
-use segenc_media::confinement;
+use segenc_media::{Tools, confinement};
 use segenc_proto::connect::JoinString;
 use segenc_server::{RunningServer, ServerConfig, SpecRefusal, StartError};
 use segenc_worker::{Encoders, Leave, ServerFiles, WorkerConfig, WorkerError};
@@ -90,6 +90,8 @@ pub(crate) struct WorkerPlace {
     pub(crate) server_files: ServerFiles,
     /// Which encoders it tries before it begins.
     pub(crate) encoders: Encoders,
+    /// ffmpeg and ffprobe, if they were found already.
+    pub(crate) tools: Option<Tools>,
 }
 
 /// This very program confines those that it starts (see [`confinement`]).
@@ -114,10 +116,17 @@ impl RunningWorker {
     /// Starts it.
     pub(crate) fn start(place: WorkerPlace) -> Self {
         let (leave, told) = watch::channel(Leave::Stay);
-        let WorkerPlace { join, slots, name, scratch, identity, server_files, encoders } = place;
-        let launcher = launcher();
-        let config =
-            WorkerConfig { join, name, slots, scratch, identity, server_files, encoders, launcher };
+        let config = WorkerConfig {
+            join: place.join,
+            name: place.name,
+            slots: place.slots,
+            scratch: place.scratch,
+            identity: place.identity,
+            server_files: place.server_files,
+            encoders: place.encoders,
+            tools: place.tools,
+            launcher: launcher(),
+        };
         Self { leave, task: tokio::spawn(segenc_worker::run(config, told)) }
     }
 

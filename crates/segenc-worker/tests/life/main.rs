@@ -137,6 +137,7 @@ impl Worker {
     fn start_in(folder: tempfile::TempDir, farm: &Farm, token: &str) -> Self {
         let config = WorkerConfig {
             launcher: None,
+            tools: None,
             join: farm.join(token),
             name: Some("bench".to_owned()),
             slots: Some(1),

@@ -47,6 +47,7 @@ pub(crate) async fn run(flags: Serve, voice: Voice) -> anyhow::Result<()> {
             identity: data_dir.join("worker").join("identity"),
             server_files: ServerFiles::Use,
             encoders: Encoders::All,
+            tools: None,
         })
     });
     let outcome = match &mut worker {

@@ -33,6 +33,7 @@ pub(crate) async fn run(flags: WorkerFlags, voice: Voice) -> anyhow::Result<()> 
         scratch,
         server_files: if flags.fetch { ServerFiles::Fetch } else { ServerFiles::Use },
         encoders: Encoders::All,
+        tools: None,
     });
     if !voice.quiet {
         terminal::say(&format!("worker for {address} (Ctrl-C lets it finish, twice gives back)"));

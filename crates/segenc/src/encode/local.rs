@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use reqwest::Method;
 use segenc_core::source::StreamKind;
 use segenc_core::spec::{JobSpec, VideoSpec};
+use segenc_media::Tools;
 use segenc_proto::rest::JobView;
 use segenc_server::{Protection, RunningServer, ServerConfig};
 use segenc_worker::{Encoders, Leave, ServerFiles};
@@ -45,7 +46,7 @@ pub(crate) async fn run(wish: &Wish, interrupts: &Interrupts) -> anyhow::Result<
     let server = server?;
     let told = facts.and_then(|facts| Ok(heading::tell(wish, &facts)?));
     let outcome = match told {
-        Ok(()) => with_server(wish, &state, &server, interrupts).await,
+        Ok(()) => with_server(wish, &state, &server, interrupts, inspection.into_tools()).await,
         Err(error) if found == Found::SameWish => Err(error),
         Err(error) => Ok(End::Nothing(error)),
     };
@@ -88,6 +89,7 @@ async fn with_server(
     state: &State,
     server: &RunningServer,
     interrupts: &Interrupts,
+    tools: Tools,
 ) -> anyhow::Result<End> {
     let api = Api::new(server.server_address(), Some(server.admin_token()))?;
     let mut worker = RunningWorker::start(WorkerPlace {
@@ -98,6 +100,7 @@ async fn with_server(
         identity: state.identity(),
         server_files: ServerFiles::Use,
         encoders: Encoders::These(needed_encoders(&wish.spec)),
+        tools: Some(tools),
     });
     let outcome = tokio::select! {
         outcome = work(wish, &api) => Some(outcome),

@@ -186,7 +186,9 @@ impl Witness {
         } else {
             done(TaskKind::Whole)
         };
-        let retaken = job.retakes.keys().all(|index| done(TaskKind::Retake(*index)));
+        // A film that is made in one piece after all needs none of its segments again.
+        let retaken =
+            !job.is_split() || job.retakes.keys().all(|index| done(TaskKind::Retake(*index)));
         let sized = !job.is_split() || job.rate().is_none() || self.allocated.contains(&id);
         if film && retaken && sized && done(TaskKind::Merge) && done(TaskKind::Analysis) {
             return Ok(());

@@ -10,9 +10,8 @@ mod quality;
 mod report;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Subcommand;
 
 /// Which figure.
@@ -49,17 +48,4 @@ pub(crate) fn run(root: &Path, name: &Name) -> Result<()> {
         }
         Name::Cuts { film, encoder } => cuts::run(root, film, encoder.as_deref()),
     }
-}
-
-/// Builds what is measured, and tells where it is.
-fn build(root: &Path) -> Result<PathBuf> {
-    let status = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--locked", "-p", "segenc"])
-        .current_dir(root)
-        .status()
-        .context("could not run cargo")?;
-    if !status.success() {
-        bail!("the release build failed");
-    }
-    Ok(root.join("target/release/segenc"))
 }

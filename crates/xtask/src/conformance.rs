@@ -92,7 +92,7 @@ impl Options {
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let segenc = match &options.segenc {
         Some(path) => path.canonicalize().with_context(|| format!("no {}", path.display()))?,
-        None => programs::build(root)?,
+        None => crate::release::build(root)?,
     };
     let suite = options.suite();
     let folder = root.join("target/conformance").join(suite.name());

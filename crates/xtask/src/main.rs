@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod conformance;
 mod fixtures;
+mod release;
 mod sim;
 mod tidy;
 

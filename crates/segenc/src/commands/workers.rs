@@ -41,15 +41,18 @@ async fn list(api: &Api, voice: Voice) -> anyhow::Result<()> {
         terminal::say("no worker has joined yet; `segenc serve` printed the command that adds one");
         return Ok(());
     }
-    let rows: Vec<[String; 9]> = workers.iter().map(row).collect();
+    let rows: Vec<[String; 10]> = workers.iter().map(row).collect();
     table::print(
-        ["ID", "NAME", "STATE", "BUSY", "DONE", "FAILED", "FETCHED", "FFMPEG", "PLATFORM"],
+        [
+            "ID", "NAME", "STATE", "BUSY", "DONE", "FAILED", "FETCHED", "SOURCE", "FFMPEG",
+            "PLATFORM",
+        ],
         &rows,
     );
     Ok(())
 }
 
-fn row(worker: &WorkerView) -> [String; 9] {
+fn row(worker: &WorkerView) -> [String; 10] {
     let state = match (worker.online, worker.state.as_str()) {
         (false, "active") => "offline".to_owned(),
         (_, state) => state.replace('_', " "),
@@ -62,6 +65,7 @@ fn row(worker: &WorkerView) -> [String; 9] {
         worker.succeeded.to_string(),
         worker.failed.to_string(),
         bytes(worker.bytes_fetched),
+        bytes(worker.source_bytes_fetched),
         worker.ffmpeg_version.clone(),
         worker.platform.clone(),
     ]

@@ -7,8 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
+use super::cuts_report;
 use super::quality::{Point, bits_at_equal_quality, mean, ssim_of_frames};
-use super::{build, cuts_report};
+use crate::release::build;
 
 /// An encoder: its options, and three constant qualities about which its users choose.
 const ENCODERS: [(&str, &[&str], [&str; 3]); 3] = [

@@ -7,7 +7,8 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::measure::{Cost, median};
-use super::{build, film, measure, report};
+use super::{film, measure, report};
+use crate::release::build;
 
 /// What is compared: a name and the options for both sides.
 const CASES: [(&str, &[&str]); 2] = [

@@ -1,11 +1,11 @@
 //! Starts the programs of a case: their words go into files, and none runs for ever.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 /// Longer than the slowest case; what takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -60,17 +60,4 @@ pub(crate) fn run(command: &mut Command, folder: &Path) -> Result<Ended> {
         Ok(String::from_utf8_lossy(&std::fs::read(path)?).into_owned())
     };
     Ok(Ended { code, out: read(&out)?, err: read(&err)? })
-}
-
-/// Builds the program that is tested.
-pub(crate) fn build(root: &Path) -> Result<PathBuf> {
-    let status = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--locked", "-p", "segenc"])
-        .current_dir(root)
-        .status()
-        .context("could not run cargo")?;
-    if !status.success() {
-        bail!("the release build failed");
-    }
-    Ok(root.join("target/release/segenc"))
 }

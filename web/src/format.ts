@@ -34,6 +34,19 @@ export const fps = (value: number): string => `${value >= 99.95 ? whole.format(v
 
 export const times = (value: number): string => `${value >= 99.95 ? whole.format(value) : oneDigit.format(value)}×`;
 
+const UNITS: Record<string, number> = { '': 1e6, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 };
+
+/** A size as people write it: 700 MB, 1.4GB, 650 (megabytes). */
+export function readBytes(text: string): number | undefined {
+  const found = /^\s*(\d+(?:[.,]\d+)?)\s*([kmgt]?i?b?)\s*$/i.exec(text);
+  if (!found) return undefined;
+  let unit = (found[2] ?? '').toUpperCase();
+  if (unit !== '' && !unit.endsWith('B')) unit += 'B';
+  const scale = UNITS[unit];
+  const value = Number((found[1] ?? '').replace(',', '.'));
+  return scale === undefined || value <= 0 ? undefined : Math.round(value * scale);
+}
+
 /** A length of time that has passed: 4.2 s, 24 s, 3:07, 1:02:09. */
 export function span(millis: number): string {
   if (millis < 9950) return `${oneDigit.format(Math.max(0, millis) / 1000)} s`;
@@ -114,12 +127,20 @@ export function standing(job: Job): Standing {
       return { word: 'Canceled', tone: 'idle' };
     case 'paused':
       return { word: 'Paused', tone: 'warn' };
+    case 'held':
+      return { word: job.draft ? 'Draft' : 'Held', tone: 'idle' };
     default:
       if (job.waiting_for) return { word: 'Waiting', tone: 'warn' };
       if (job.progress.running === 0) return { word: 'Queued', tone: 'idle' };
       return { word: job.state.charAt(0).toUpperCase() + job.state.slice(1), tone: 'busy' };
   }
 }
+
+/** Since when it is worked on: not while it was a draft. */
+export const startOf = (job: Job): number => job.started_at || job.created_at;
+
+/** How long it took, or has taken until now. */
+export const took = (job: Job, now: number): string => span((job.ended_at ?? now) - startOf(job));
 
 /** How much of the film is encoded; unknown until the plan is complete. */
 export function share(job: Job): number | undefined {

@@ -1,11 +1,14 @@
 // Which page is shown. Addresses are those that the server answers with the page.
 
+/** The screens of the settings, by the end of their address. */
+export type SettingsPart = 'general' | 'presets' | 'watch-folders' | 'notifications';
+
 export type Place =
   | { page: 'jobs' }
   | { page: 'job'; id: number }
   | { page: 'new' }
   | { page: 'workers' }
-  | { page: 'settings' }
+  | { page: 'settings'; part: SettingsPart }
   | { page: 'interface' }
   | { page: 'login' };
 
@@ -19,7 +22,13 @@ function read(): Place {
     case '/workers':
       return { page: 'workers' };
     case '/settings':
-      return { page: 'settings' };
+      return { page: 'settings', part: 'general' };
+    case '/settings/presets':
+      return { page: 'settings', part: 'presets' };
+    case '/settings/watch-folders':
+      return { page: 'settings', part: 'watch-folders' };
+    case '/settings/notifications':
+      return { page: 'settings', part: 'notifications' };
     case '/api/docs':
       return { page: 'interface' };
     case '/login':

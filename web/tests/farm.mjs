@@ -13,8 +13,8 @@ const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
 const program = process.env.SEGENC_PROGRAM ?? join(target, 'debug', process.platform === 'win32' ? 'segenc.exe' : 'segenc');
 export const pictures = join(target, 'page-screenshots');
 
-/** Longer nothing takes here; a test that waits so long has failed. */
-export const PATIENCE_MILLIS = 20_000;
+/** Longer nothing takes here, also on a machine that has much else to do; a test that waits so long has failed. */
+export const PATIENCE_MILLIS = 60_000;
 
 /** A film with sound: a keyframe every second, so that there is something to cut. */
 export function film(path, { seconds = 8, size = '320x180', codec = 'libx264', seed = 0 } = {}) {
@@ -110,14 +110,17 @@ export async function startBrowser() {
   return chromium.launch({ executablePath, args });
 }
 
-/** For work on the page: what `npm run build` has just made, without building the program around it. */
+/**
+ * For work on the page: what was just built into the folder that SEGENC_PAGE_DIST names, without building the program
+ * around it.
+ */
 async function serveFromDisk(context, farm) {
   const policy = (await fetch(farm.url)).headers.get('content-security-policy');
   await context.route((url) => !url.pathname.startsWith('/api/'), (route) => {
     const { pathname } = new URL(route.request().url());
-    const path = join(root, 'web/dist', pathname);
+    const path = join(process.env.SEGENC_PAGE_DIST, pathname);
     const isFile = pathname !== '/' && existsSync(path);
-    return route.fulfill({ path: isFile ? path : join(root, 'web/dist/index.html'), headers: { 'content-security-policy': policy } });
+    return route.fulfill({ path: isFile ? path : join(process.env.SEGENC_PAGE_DIST, 'index.html'), headers: { 'content-security-policy': policy } });
   });
 }
 

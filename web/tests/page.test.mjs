@@ -1,6 +1,6 @@
 // The page in a real browser, on a real server with a real worker and real ffmpeg.
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test as plain } from 'node:test';
@@ -67,6 +67,12 @@ async function newJob(name, options, { folder, container } = {}) {
   if (container) await page.getByLabel('Container').selectOption(container);
 }
 
+/** Whom the test of the first job has made; drafts before it have taken numbers, too. */
+let firstJob = '';
+
+/** What the server knows of jobs, asked as the page asks. */
+const jobsThere = () => page.evaluate(async () => (await (await fetch('/api/jobs')).json()).items);
+
 const startIt = async () => {
   await button('Start').click();
   await page.waitForURL(/\/jobs\/\d+$/);
@@ -105,6 +111,44 @@ test('the first link lets in once, a password is chosen, and an empty farm says 
   await other.context.close();
 });
 
+test('a film is looked into and its plan is shown before anything is encoded', async () => {
+  await newJob('Long walk', '-c:v libx264 -crf 28 -preset medium -c:a copy', { container: 'mp4' });
+  await page.getByText('Good: libx264, cut into segments').waitFor();
+  await page.getByText(/^\d+ segments, .* s each$/).waitFor();
+  await page.getByText('h264 · 640 × 360 · 25 fps').waitFor();
+  const [draft, ...others] = await jobsThere();
+  assert.deepEqual([draft.state, draft.draft, draft.progress.segments_done, others], ['held', true, 0, []]);
+  const strip = page.getByRole('slider', { name: 'The planned segments' });
+  await strip.focus();
+  await page.keyboard.press('ArrowRight');
+  assert.match(await strip.getAttribute('aria-valuetext'), /^Segment 2 · .* · ends at a keyframe/);
+  await page.getByRole('heading', { name: 'What is in it, and the plan' }).scrollIntoViewIfNeeded();
+  await shot('new-job-plan');
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.screenshot({ path: join(pictures, 'new-job-plan-whole.png'), fullPage: true });
+  await accessible('new job, plan');
+
+  // Another wish is another plan; the one before is taken back.
+  await button('File size').click();
+  await page.getByLabel('Size of the file').fill('2 MB');
+  await page.getByText('2.0 MB, met within two per cent').waitFor();
+  assert.ok(!(await page.getByLabel('Options, as behind ffmpeg’s inputs').inputValue()).includes('-crf'));
+  await page.getByText('Good: libx264').waitFor();
+  await page.waitForFunction(async (before) => {
+    const { items } = await (await fetch('/api/jobs')).json();
+    return items.length === 1 && items[0].id !== before && !items[0].args.includes('-crf');
+  }, draft.id);
+  await page.locator('button.start:enabled').waitFor();
+  await shot('new-job-size');
+  await button('Bitrate').click();
+  assert.match(await page.getByLabel('Options, as behind ffmpeg’s inputs').inputValue(), /-b:v 4000k/);
+  await button('Quality').click();
+  assert.match(await page.getByLabel('Options, as behind ffmpeg’s inputs').inputValue(), /-crf 28/);
+  await page.getByRole('link', { name: 'Jobs', exact: true }).click();
+  await heading('No jobs yet').waitFor();
+  await page.waitForFunction(async () => (await (await fetch('/api/jobs')).json()).items.length === 0);
+});
+
 test('a job is made, its options are checked while typing, it is followed live, and its report is shown', async () => {
   await newJob('Harbour at night', '-c:v libx264 -nonsense 3');
   await page.getByText('unknown-option').waitFor();
@@ -118,6 +162,7 @@ test('a job is made, its options are checked while typing, it is followed live, 
   await shot('new-job');
   await accessible('new job');
   await startIt();
+  firstJob = new URL(page.url()).pathname;
   await heading('Harbour at night.mp4').waitFor();
   await becomes('Completed');
   await heading('Checked and exact').waitFor();
@@ -138,6 +183,27 @@ test('a job is made, its options are checked while typing, it is followed live, 
 
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download' }).click()]);
   assert.equal(download.suggestedFilename(), 'Harbour at night.mp4');
+});
+
+test('small pictures come with the segments', async () => {
+  await page.goto(firstJob);
+  await page.getByRole('list', { name: 'Pictures of the segments' }).locator('img.there').first().waitFor();
+  const strip = page.getByRole('slider', { name: 'The film\u0027s segments' });
+  await strip.hover({ position: { x: 40, y: 20 } });
+  await page.locator('.strip .picture.there').waitFor();
+  await shot('job-pictures');
+  await accessible('job, pictures');
+  const answer = await page.evaluate(async (job) => {
+    const got = await fetch(`/api${job}/segments/0/thumbnail`);
+    const bytes = new Uint8Array(await got.arrayBuffer());
+    return { type: got.headers.get('content-type'), sniff: got.headers.get('x-content-type-options'), size: bytes.length, magic: [...bytes.slice(0, 3)] };
+  }, firstJob);
+  assert.deepEqual({ ...answer, size: 0 }, { type: 'image/jpeg', sniff: 'nosniff', size: 0, magic: [0xff, 0xd8, 0xff] });
+  assert.ok(answer.size > 500 && answer.size <= 20 * 1024, `${answer.size} bytes`);
+  await page.goto('/jobs');
+  await page.getByRole('table').locator('img.there').first().waitFor();
+  await button('Play and compare').waitFor({ state: 'detached' });
+  await page.goto(firstJob);
 });
 
 test('source and result are compared at the same frame', async () => {
@@ -280,6 +346,8 @@ test('adding a worker is one line to copy', async () => {
   await button('Copy').click();
   await button('Copied').waitFor();
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^segenc worker --join 'http:\/\/.+@127\.0\.0\.1:\d+'$/);
+  await button('Or with a short code').click();
+  assert.match((await page.getByTestId('code').textContent()) ?? '', /^[A-Z0-9]{4}-[A-Z0-9]{4}$/);
   await shot('add-worker');
   await accessible('add a worker');
   await page.keyboard.press('Escape');
@@ -295,7 +363,7 @@ test('viewers see everything and are offered nothing to change', async () => {
   await button('Set it').click();
   await page.getByText('The viewers’ password is set').waitFor();
   const viewer = await openWindow(browser, farm);
-  await viewer.page.goto('/jobs/1');
+  await viewer.page.goto(firstJob);
   await viewer.page.getByLabel('Password or admin token').fill(VIEWERS);
   await button('Log in', viewer.page).click();
   await heading('Harbour at night.mp4', viewer.page).waitFor();
@@ -310,6 +378,96 @@ test('viewers see everything and are offered nothing to change', async () => {
   await accessible('new job, viewer', viewer.page);
   assert.deepEqual(viewer.faults, []);
   await viewer.context.close();
+});
+
+test('an own preset is written, offered and forgotten', async () => {
+  await page.goto('/settings');
+  await page.getByRole('link', { name: 'Presets' }).click();
+  await button('New preset').click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('archive');
+  await dialog.getByLabel('Title').fill('Kept at home');
+  await dialog.getByLabel('What it is for').fill('Small, and good enough to keep.');
+  await dialog.getByLabel('Options').fill('-c:v libx264 -nonsense 1');
+  await dialog.getByText('unknown-option').waitFor();
+  await dialog.getByLabel('Options').fill('-c:v libx264 -crf 26 -preset slow');
+  await dialog.getByText('Good: libx264').waitFor();
+  await shot('preset');
+  await accessible('preset');
+  await button('Keep it').click();
+  await page.getByText('Kept at home').waitFor();
+  await shot('settings-presets');
+  await accessible('settings, presets');
+  await page.goto('/new');
+  await page.getByLabel('Kept at home').check();
+  assert.equal(await page.getByLabel('Options, as behind ffmpeg’s inputs').inputValue(), '-c:v libx264 -crf 26 -preset slow');
+  await page.goto('/settings/presets');
+  await button('Forget Kept at home').click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Forget it' }).click();
+  await button('Forget Kept at home').waitFor({ state: 'detached' });
+});
+
+test('a folder is watched, and somebody is told', async () => {
+  const [incoming, done] = [join(farm.films, 'Incoming'), join(farm.films, 'Done')];
+  mkdirSync(incoming);
+  mkdirSync(done);
+  await page.goto('/settings/watch-folders');
+  await heading('No folder is watched').waitFor();
+  await shot('watch-folders-empty');
+  await accessible('watch folders, empty');
+  await button('Watch a folder').click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel(/^Name /).fill('incoming');
+  await dialog.getByLabel('Folder that is watched').fill(incoming);
+  await dialog.getByLabel('Folder for the results').fill('/nowhere');
+  await button('Watch it').click();
+  await dialog.getByRole('alert').waitFor();
+  await dialog.getByLabel('Folder for the results').fill(done);
+  await dialog.getByLabel('Films in these codecs').fill('h264');
+  await dialog.getByText('More', { exact: true }).click();
+  await dialog.getByLabel('Seconds without a change').fill('1');
+  await shot('watch-folder-form');
+  await accessible('watch folder, form');
+  await button('Watch it').click();
+  await page.getByRole('article', { name: 'incoming' }).waitFor();
+  film(join(incoming, 'Already good.mp4'), { seconds: 3 });
+  await button('Look now').click();
+  // It is taken once it has not changed for a second, looked into, and left as it is.
+  await page.waitForFunction(
+    async () => {
+      await fetch('/api/watch-folders/incoming/scan', { method: 'POST' });
+      const [{ skipped }] = await (await fetch('/api/watch-folders')).json();
+      return skipped === 1;
+    },
+    undefined,
+    { polling: 500 },
+  );
+  await page.getByText('left as they are').waitFor();
+  await shot('watch-folders');
+  await accessible('watch folders');
+  await button('Stop watching incoming').click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Stop watching' }).click();
+  await heading('No folder is watched').waitFor();
+
+  // A job that a rule ended stays to be looked at; the tests that follow count jobs.
+  await page.evaluate(async () => {
+    const { items } = await (await fetch('/api/jobs?state=canceled')).json();
+    for (const { id, name } of items) if (name === 'Already good.mp4') await fetch(`/api/jobs/${id}`, { method: 'DELETE' });
+  });
+  await page.getByRole('link', { name: 'Notifications' }).click();
+  await heading('Nobody is told').waitFor();
+  await button('Tell somebody').click();
+  await page.getByLabel('Name', { exact: true }).fill('Our chat');
+  await page.getByLabel('Address').fill('http://127.0.0.1:9/hook');
+  await shot('notification-form');
+  await accessible('notification, form');
+  await button('Keep it').click();
+  await page.getByText('Webhook to').waitFor();
+  await shot('notifications');
+  await accessible('notifications');
+  await button('No longer tell Our chat').click();
+  await page.getByRole('dialog').getByRole('button', { name: 'No longer' }).click();
+  await heading('Nobody is told').waitFor();
 });
 
 test('a token for a program is made, works, and is taken away', async () => {
@@ -362,19 +520,23 @@ test('it fits a phone, also in the dark', async () => {
   const phone = await openWindow(browser, farm, {
     storageState: state, viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true, colorScheme: 'dark',
   });
+  const name = (path) => path.replace(firstJob, '/jobs/1').replaceAll('/', '-');
   for (const [path, mark] of [
     ['/jobs', 'Harbour at night.mp4'],
-    ['/jobs/1', 'Checked and exact'],
+    [firstJob, 'Checked and exact'],
     ['/new', 'Harbour at night.mp4'],
     ['/workers', 'Machine'],
     ['/settings', 'Free room'],
+    ['/settings/watch-folders', 'No folder is watched'],
+    ['/settings/presets', 'Options under a name'],
+    ['/settings/notifications', 'Nobody is told'],
   ]) {
     await phone.page.goto(path);
     await phone.page.getByText(mark).first().waitFor();
     // A phone makes its window wider for what does not fit, so it is not asked for that.
     const wide = await phone.page.evaluate(() => document.scrollingElement.scrollWidth);
     assert.ok(wide <= 390, `${path} is ${wide} wide on a phone of 390`);
-    await phone.page.screenshot({ path: join(pictures, `phone${path.replaceAll('/', '-')}.png`) });
+    await phone.page.screenshot({ path: join(pictures, `phone${name(path)}.png`) });
     await accessible(`phone ${path}`, phone.page);
   }
   assert.deepEqual(phone.faults, []);
@@ -383,7 +545,7 @@ test('it fits a phone, also in the dark', async () => {
 
 test('the theme follows the system and can be chosen', async () => {
   const paper = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
-  await page.goto('/jobs/1');
+  await page.goto(firstJob);
   await heading('Checked and exact').waitFor();
   const light = await paper();
   await page.emulateMedia({ colorScheme: 'dark' });
@@ -397,10 +559,22 @@ test('the theme follows the system and can be chosen', async () => {
   await heading('Checked and exact').waitFor();
   assert.equal(await paper(), light, 'the choice is kept');
   await page.getByRole('button', { name: /^Theme: light/ }).click();
-  await page.goto('/workers');
-  await page.getByText('1 of 1 online').waitFor();
-  await shot('dark-workers');
-  await accessible('dark, workers');
+  for (const [path, mark] of [
+    ['/workers', '1 of 1 online'],
+    ['/jobs', 'Harbour at night.mp4'],
+    ['/new', 'Harbour at night.mp4'],
+    ['/settings', 'Free room'],
+    ['/settings/presets', 'Options under a name'],
+  ]) {
+    await page.goto(path);
+    await page.getByText(mark).first().waitFor();
+    if (path === '/new') {
+      await page.getByRole('button', { name: /^Long walk/ }).click();
+      await page.getByText(/^\d+ segments, .* s each$/).waitFor();
+    }
+    await shot(`dark${path.replaceAll('/', '-')}`);
+    await accessible(`dark, ${path}`);
+  }
   await page.getByRole('button', { name: /^Theme: dark/ }).click();
   await page.emulateMedia({ colorScheme: null });
 });
@@ -471,12 +645,13 @@ test('five thousand segments and a thousand jobs are no burden', async (context)
   await large.addInitScript(ownEvents);
   await large.route('**/api/jobs/777', (route) => route.fulfill({ json: job }));
   await large.goto('/jobs/777');
-  await large.waitForFunction('window.tell');
+  await large.waitForFunction(() => window.tell !== undefined);
   await large.evaluate(([told, changes]) => {
     window.tell('job', told);
     window.tell('tasks', changes);
   }, [job, { complete: true, now, tasks }]);
   await large.getByText('2,500 done').waitFor();
+  assert.ok((await large.getByRole('row').count()) < 100, 'only rows near the window are made, also of a list far below it');
   await shot('job-5000-segments', large);
   const running = tasks.filter(({ state }) => state === 'running');
   const pieces = Array.from({ length: 8 }, (_, turn) => ({
@@ -494,7 +669,7 @@ test('five thousand segments and a thousand jobs are no burden', async (context)
   })).reverse();
   const nothing = { now, workers: [], gone_jobs: [], gone_workers: [], older_jobs: false };
   await large.goto('/jobs');
-  await large.waitForFunction('window.tell');
+  await large.waitForFunction(() => window.tell !== undefined);
   await large.evaluate((changes) => window.tell('changes', changes), { ...nothing, complete: true, jobs });
   await large.getByRole('link', { name: 'Film 1000.mkv' }).waitFor();
   const turns = Array.from({ length: 4 }, (_, turn) => ({

@@ -7,6 +7,7 @@
 
 pub mod failure;
 pub mod ids;
+pub mod naming;
 pub mod plan;
 pub mod pool;
 pub mod rate;

@@ -120,6 +120,9 @@ pub struct Packet {
     pub pts: Option<i64>,
     /// Decoding time in ticks.
     pub dts: Option<i64>,
+    /// How long its frame is shown, in ticks, where that is known.
+    #[serde(default)]
+    pub duration: Option<i64>,
     /// Size in bytes.
     pub size: u32,
     /// The container calls it a keyframe.

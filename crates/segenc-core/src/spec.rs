@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::rate::{BufferWish, RateWish};
-use crate::source::StreamKind;
+use crate::source::{Rational, StreamKind};
 
 /// The whole wish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,11 +125,75 @@ pub enum SplitPolicy {
         /// Frames decoded and filtered after a segment, then dropped.
         run_out: u32,
     },
+    /// Into segments; one of the filters changes which frames there are, by a clock that every segment can keep.
+    Retimed {
+        /// What the filters in front of it need, in frames of the source.
+        before: Neighbours,
+        /// Which frames it makes.
+        retiming: Retiming,
+        /// What the filters behind it need, in frames that it makes.
+        after: Neighbours,
+    },
     /// Not at all, and why, for people.
     Whole {
         /// The reason: one clause, lower case.
         reason: String,
     },
+}
+
+/// Frames around a segment that filters look at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbours {
+    /// Before it.
+    pub run_up: u32,
+    /// After it.
+    pub run_out: u32,
+}
+
+/// Which frames a filter makes of those that it gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "to")]
+pub enum Retiming {
+    /// One at every tick of a clock: the last whose time, rounded to that clock, has come (`fps`).
+    Rate {
+        /// Ticks of the clock in a second.
+        rate: Rational,
+        /// How times are rounded to it.
+        rounding: Rounding,
+        /// How the end of the last frame is rounded to it: up to there, that frame is repeated.
+        end: Rounding,
+    },
+    /// One for each field: two of each frame, the second half way to the next (deinterlacers).
+    Fields {
+        /// Where the second field of the last frame stands.
+        last: LastField,
+    },
+}
+
+/// How a fraction of a tick becomes a whole one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// To the nearest, halves away from zero.
+    Near,
+    /// Towards zero.
+    Zero,
+    /// Away from zero.
+    Away,
+    /// To the tick before.
+    Down,
+    /// To the tick after.
+    Up,
+}
+
+/// Where the second field of the last frame stands, which has no next frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastField {
+    /// As if the next frame were as far away as the one before.
+    Mirrored,
+    /// As if the next frame came when the frame rate says.
+    ByRate,
 }
 
 /// What becomes of a film whose light is described frame by frame, which no encoder takes over.

@@ -33,9 +33,9 @@ pub enum Work {
 /// [`segment_bias`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentWork {
-    /// Demuxer to force, by ffmpeg's name as probed (`matroska,webm`).
+    /// Demuxer to force, by ffmpeg's name as probed (`matroska,webm`), or [`COPY_DEMUXER`].
     pub demuxer: String,
-    /// The film.
+    /// The film. Its timebase is that of the source; in a copy, ticks may be a whole number of times finer.
     pub film: Film,
     /// Position in the film, from 0.
     pub index: u32,
@@ -169,6 +169,16 @@ pub struct MergedStream {
     pub kind: StreamKind,
     /// Its dispositions in the source.
     pub dispositions: Vec<String>,
+}
+
+/// The demuxer of the copy of a film that an analysis makes. A source of this kind is copied as well, so where
+/// a segment is read with it, it is read from a copy.
+pub const COPY_DEMUXER: &str = "nut";
+
+/// Ticks added to every PTS in the copy of a film, for the same reason as [`segment_bias`], and as large.
+#[must_use]
+pub const fn copy_bias(timebase: Timebase) -> i64 {
+    segment_bias(timebase)
 }
 
 /// Ticks added to every PTS in a segment's file, and taken away again by the merge: sixteen seconds (times

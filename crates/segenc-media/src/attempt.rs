@@ -37,6 +37,8 @@ pub struct Attempt<'a> {
     /// Threads for decoding, and for encoders where the work does not fix their number; 0: as many as
     /// ffmpeg likes.
     pub encode_threads: u32,
+    /// Whether its programs stand still; `None`: they never do. Where the system cannot suspend programs, they go on.
+    pub suspension: Option<watch::Receiver<Suspension>>,
     /// What its programs may touch; `None`: whatever this process may.
     pub confinement: Option<Confinement>,
 }
@@ -44,8 +46,22 @@ pub struct Attempt<'a> {
 impl Attempt<'_> {
     /// Where its programs run.
     pub(crate) fn place(&self) -> Place<'_> {
-        Place { folder: self.scratch, confinement: self.confinement.as_ref() }
+        Place {
+            folder: self.scratch,
+            confinement: self.confinement.as_ref(),
+            suspension: self.suspension.as_ref(),
+        }
     }
+}
+
+/// Whether the programs of an attempt run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Suspension {
+    /// They run.
+    #[default]
+    Runs,
+    /// They stand still, with all they have, until they run again.
+    Stands,
 }
 
 /// How far an attempt is.

@@ -26,7 +26,8 @@ impl Call<'_> {
         let path = self.attempt.tools.path(self.invocation.program);
         let cancel = self.attempt.cancel.clone();
         let place = self.attempt.place();
-        let started = Running::start(path, self.invocation, place, cancel).await;
+        let invocation = self.invocation.in_the_words_of(&self.attempt.tools.version);
+        let started = Running::start(path, &invocation, place, cancel).await;
         started.map_err(|error| self.not_run(&error))
     }
 
@@ -60,7 +61,7 @@ impl Call<'_> {
 
     /// Takes a good end, and makes a failure of any other.
     pub(crate) fn good(&self, finished: Finished) -> Result<Finished, WorkError> {
-        if finished.exit.is_success() {
+        if finished.exit.is_success() && !ffmpeg_log::is_cut_short(&finished.log_tail) {
             return Ok(finished);
         }
         Err(WorkError::Failed(ffmpeg_log::failure(

@@ -62,7 +62,6 @@ fn port(url: &str) -> Option<u16> {
 
 /// What the launcher was told.
 #[derive(Debug, PartialEq, Eq)]
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can confine"))]
 struct Bounds {
     folder: PathBuf,
     reads: Vec<PathBuf>,

@@ -32,18 +32,26 @@ const fn sign(
     Sign { texts, kind, reason, message }
 }
 
+/// What the system says of a disk without room.
+const DISK_FULL: &[&str] =
+    &["No space left on device", "Disk quota exceeded", "Disc quota exceeded"];
+
+/// What ffmpeg says of an output whose end is missing.
+const UNFINISHED: &[&str] = &["Error writing trailer", "Error closing file"];
+
+/// Whether the output is not whole although the program ended well: FFmpeg 5.1 exits with 0 where only the last
+/// write failed, which for a small file is all of it.
+pub(crate) fn is_cut_short(log: &str) -> bool {
+    DISK_FULL.iter().chain(UNFINISHED).any(|text| log.contains(text))
+}
+
 /// Said of encoders and filters.
 const REFUSED: &str = "the encoder or a filter refused its options";
 
 /// The first that fits wins: what lies outside of the task comes before what lies in it, since a full disk
 /// or a broken connection makes ffmpeg complain about data as well.
 const SIGNS: &[Sign] = &[
-    sign(
-        FailureKind::Worker,
-        "disk-full",
-        "the disk of the worker is full",
-        &["No space left on device", "Disk quota exceeded", "Disc quota exceeded"],
-    ),
+    sign(FailureKind::Worker, "disk-full", "the disk of the worker is full", DISK_FULL),
     sign(
         FailureKind::Worker,
         "out-of-memory",
@@ -215,12 +223,20 @@ pub(crate) fn damage(log: &str) -> Option<&str> {
     log.lines().find(|line| DAMAGED.iter().any(|text| line.contains(text)))
 }
 
-/// The log without what decoders of these names say, by ffmpeg's mark `[name @ address]`.
+/// What libraries say that tells nothing of a film: libgcrypt, where memory cannot be locked, as in some containers.
+const OF_LIBRARIES: &[&str] = &["Warning: using insecure memory!"];
+
+/// The log without what decoders of these names say, by ffmpeg's mark `[name @ address]`, and without what libraries
+/// say of the system.
 pub(crate) fn without_decoders(log: &str, names: &[String]) -> String {
     let mut before = false;
     let mut said_by_one = |line: &str| {
         // Stands for the line above it, once more.
         if line.trim_start().starts_with("Last message repeated") {
+            return before;
+        }
+        if OF_LIBRARIES.contains(&line.trim()) {
+            before = true;
             return before;
         }
         let mark = line.strip_prefix('[').and_then(|rest| rest.split_once(" @ "));
@@ -266,6 +282,15 @@ mod tests {
             reason(log, Reading::Source),
             (FailureKind::Transient, "input-interrupted".to_owned())
         );
+    }
+
+    #[test]
+    fn a_good_exit_after_a_failed_last_write_is_none() {
+        let log = "Error writing trailer of segment.nut: No space left on device";
+        assert!(is_cut_short(log));
+        let failure = failure("encoding", Exit::Code(0), log.to_owned(), Reading::Source);
+        assert_eq!((failure.kind, failure.reason.as_str()), (FailureKind::Worker, "disk-full"));
+        assert!(!is_cut_short("[libx264 @ 0x1] frame I:1"));
     }
 
     #[test]
@@ -349,5 +374,6 @@ mod tests {
         let log = format!("[mp3float @ 0x1] Header missing\n{again}\n{other}\n{again}\nno mark");
         let left = without_decoders(&log, &["mp3".to_owned()]);
         assert_eq!(left, format!("{other}\n{again}\nno mark"));
+        assert_eq!(without_decoders("Warning: using insecure memory!", &[]), "");
     }
 }

@@ -11,6 +11,8 @@ mod colours;
 pub mod confinement;
 mod encoders;
 mod ffmpeg_log;
+mod film_copy;
+mod hook;
 mod invocation;
 mod join;
 mod names;
@@ -22,15 +24,19 @@ pub mod presets;
 mod probe;
 mod progress;
 mod runner;
+mod thumbnail;
 mod tools;
 mod transcode;
 mod verify;
 
-pub use attempt::{Attempt, Made, MediaInput, Progress, WorkError};
+pub use attempt::{Attempt, Made, MediaInput, Progress, Suspension, WorkError};
 pub use encoders::{usable_encoders, usable_encoders_among};
+pub use film_copy::{Copied, FilmCopy, copy_film, why_packets_are_no_pictures};
+pub use hook::run_hook;
 pub use join::merge;
 pub use packets::{PacketReader, packets};
 pub use probe::probe;
+pub use thumbnail::{THUMBNAIL_BYTES_MAX, thumbnail};
 pub use tools::{FfmpegVersion, Tools, ToolsError};
 pub use transcode::{
     encode_noted, encode_other_streams, encode_segment, encode_whole, measure_segment, weigh,

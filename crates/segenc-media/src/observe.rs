@@ -302,7 +302,7 @@ mod tests {
     use super::*;
 
     fn packet(pts: Option<i64>) -> Packet {
-        Packet { pts, dts: None, size: 1, key: true, discarded: false }
+        Packet { pts, dts: None, duration: None, size: 1, key: true, discarded: false }
     }
 
     fn tick(den: u32) -> Timebase {

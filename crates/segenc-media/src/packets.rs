@@ -94,13 +94,15 @@ fn not_read(error: &RunError) -> WorkError {
     }
 }
 
-/// Reads `pts,dts,size,flags`; `None` for a line that is no packet. Side data adds empty lines and fields.
+/// Reads `pts,dts,duration,size,flags`; `None` for a line that is no packet. Side data adds empty lines and fields.
 fn parse_line(line: &str) -> Option<Packet> {
     let mut fields = line.trim().split(',');
-    let (pts, dts, size, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    let (pts, dts, duration) = (fields.next()?, fields.next()?, fields.next()?);
+    let (size, flags) = (fields.next()?, fields.next()?);
     Some(Packet {
         pts: pts.parse().ok(),
         dts: dts.parse().ok(),
+        duration: duration.parse().ok(),
         size: size.parse().ok()?,
         key: flags.starts_with('K'),
         discarded: flags.chars().nth(1) == Some('D'),
@@ -113,14 +115,27 @@ mod tests {
 
     #[test]
     fn packets_are_read_with_their_flags() {
-        let packet = |pts, dts, size, key, discarded| Packet { pts, dts, size, key, discarded };
+        let packet = |pts, dts, duration, size, key, discarded| Packet {
+            pts,
+            dts,
+            duration,
+            size,
+            key,
+            discarded,
+        };
         assert_eq!(
-            parse_line("3003,-3003,812,K_"),
-            Some(packet(Some(3003), Some(-3003), 812, true, false))
+            parse_line("3003,-3003,1001,812,K_"),
+            Some(packet(Some(3003), Some(-3003), Some(1001), 812, true, false))
         );
-        assert_eq!(parse_line("-1,N/A,0,_D,"), Some(packet(Some(-1), None, 0, false, true)));
-        assert_eq!(parse_line("N/A,N/A,7,__,,"), Some(packet(None, None, 7, false, false)));
-        for line in ["", ",", "1,2,x,K_", "1,2,3", "side_data"] {
+        assert_eq!(
+            parse_line("-1,N/A,0,0,_D,"),
+            Some(packet(Some(-1), None, Some(0), 0, false, true))
+        );
+        assert_eq!(
+            parse_line("N/A,N/A,N/A,7,__,,"),
+            Some(packet(None, None, None, 7, false, false))
+        );
+        for line in ["", ",", "1,2,3,x,K_", "1,2,3,4", "side_data"] {
             assert_eq!(parse_line(line), None, "{line}");
         }
     }

@@ -5,6 +5,10 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+mod handbrake;
+
+pub use handbrake::{HandBrakeError, Imported, from_handbrake};
+
 /// What is always there.
 const BUILT_IN: &str = include_str!("presets/built-in.toml");
 
@@ -49,7 +53,7 @@ pub enum PresetError {
     Empty(String),
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
@@ -88,6 +92,15 @@ pub fn parse(text: &str) -> Result<Vec<Preset>, PresetError> {
         }
     }
     Ok(presets)
+}
+
+/// The text of a file with these presets.
+///
+/// # Errors
+/// When TOML cannot hold one of them.
+pub fn write(presets: Vec<Preset>) -> Result<String, PresetError> {
+    toml::to_string(&File { preset: presets })
+        .map_err(|error| PresetError::Unreadable(error.to_string()))
 }
 
 /// Own presets and the built-in ones in one list by name; an own one hides the built-in one of its name.

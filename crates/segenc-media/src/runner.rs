@@ -15,9 +15,11 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdout, Command};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::attempt::Suspension;
 use crate::confinement::Confinement;
 use crate::invocation::Invocation;
 
@@ -129,6 +131,8 @@ pub(crate) struct Place<'a> {
     pub(crate) folder: &'a Path,
     /// `None`: it reads nothing of others, or this system cannot confine.
     pub(crate) confinement: Option<&'a Confinement>,
+    /// Whether it stands still; `None`: never.
+    pub(crate) suspension: Option<&'a watch::Receiver<Suspension>>,
 }
 
 /// A running program. Dropping it kills it.
@@ -138,6 +142,7 @@ pub(crate) struct Running {
     stdout: BufReader<ChildStdout>,
     stderr: Option<JoinHandle<Vec<u8>>>,
     cancel: CancellationToken,
+    suspension: Option<watch::Receiver<Suspension>>,
 }
 
 impl fmt::Debug for Running {
@@ -151,7 +156,7 @@ impl Running {
     pub(crate) async fn start(
         path: &Path,
         invocation: &Invocation,
-        Place { folder, confinement }: Place<'_>,
+        Place { folder, confinement, suspension }: Place<'_>,
         cancel: CancellationToken,
     ) -> Result<Self, RunError> {
         let failed = |source| RunError::Start { program: path.to_owned(), source };
@@ -177,6 +182,13 @@ impl Running {
             stdout: BufReader::new(stdout),
             stderr: Some(tokio::spawn(tail(stderr))),
             cancel,
+            suspension: suspension.cloned().map(|mut suspension| {
+                // It was told before this program began.
+                if *suspension.borrow() == Suspension::Stands {
+                    suspension.mark_changed();
+                }
+                suspension
+            }),
         })
     }
 
@@ -184,10 +196,17 @@ impl Running {
     /// before this returns.
     pub(crate) async fn next_line(&mut self) -> Result<Option<String>, RunError> {
         let cancel = self.cancel.clone();
-        let read = tokio::select! {
-            biased;
-            () = cancel.cancelled() => None,
-            read = read_line(&mut self.stdout) => Some(read),
+        let read = {
+            // One reading for all rounds: half a line would be lost with it.
+            let mut reading = std::pin::pin!(read_line(&mut self.stdout));
+            loop {
+                tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => break None,
+                    suspension = told(&mut self.suspension) => suspend(self.child.as_ref(), suspension),
+                    read = &mut reading => break Some(read),
+                }
+            }
         };
         match read {
             None => Err(self.stop().await),
@@ -238,13 +257,43 @@ impl Running {
     }
 }
 
+/// Waits until the program is told to stand still or to go on.
+async fn told(suspension: &mut Option<watch::Receiver<Suspension>>) -> Suspension {
+    if let Some(told) = suspension {
+        if told.changed().await.is_ok() {
+            return *told.borrow_and_update();
+        }
+        // Nobody is left who could tell.
+        *suspension = None;
+    }
+    std::future::pending().await
+}
+
+/// Stops the whole group in its tracks, or lets it go on.
+#[cfg(unix)]
+fn suspend(child: &dyn ChildWrapper, suspension: Suspension) {
+    use rustix::process::Signal;
+
+    let signal = match suspension {
+        Suspension::Runs => Signal::CONT,
+        Suspension::Stands => Signal::STOP,
+    };
+    if let Err(error) = child.signal(signal.as_raw()) {
+        tracing::debug!(%error, "a program cannot be suspended: it has ended");
+    }
+}
+
+/// A worker on such a system says that it cannot pause, so nobody asks for it.
+#[cfg(not(unix))]
+fn suspend(_child: &dyn ChildWrapper, _suspension: Suspension) {}
+
 /// Runs a short program and answers all it wrote to stdout.
 pub(crate) async fn capture(
     path: &Path,
     invocation: &Invocation,
     folder: &Path,
 ) -> Result<(Finished, String), RunError> {
-    let place = Place { folder, confinement: None };
+    let place = Place { folder, confinement: None, suspension: None };
     capture_until(path, invocation, place, CancellationToken::new()).await
 }
 
@@ -292,6 +341,12 @@ fn command(program: &Path) -> Command {
 }
 
 fn spawn(mut command: Command) -> io::Result<Box<dyn ChildWrapper>> {
+    clean(&mut command);
+    wrapped(command)
+}
+
+/// Takes everything away from a child that might change what it does.
+fn clean(command: &mut Command) {
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Messages are read by program, so they must not be translated.
     command.env("LC_ALL", "C");
@@ -300,6 +355,10 @@ fn spawn(mut command: Command) -> io::Result<Box<dyn ChildWrapper>> {
             command.env(name, value);
         }
     }
+}
+
+/// Starts a child that goes with all that it has started.
+fn wrapped(command: Command) -> io::Result<Box<dyn ChildWrapper>> {
     let mut wrapped = CommandWrap::from(command);
     #[cfg(unix)]
     wrapped.wrap(process_wrap::tokio::ProcessGroup::leader());
@@ -307,6 +366,20 @@ fn spawn(mut command: Command) -> io::Result<Box<dyn ChildWrapper>> {
     wrapped.wrap(process_wrap::tokio::JobObject);
     wrapped.wrap(KillOnDrop);
     wrapped.spawn()
+}
+
+/// Starts a program of the operator's own: no shell, a cleaned environment and these variables, nobody listening to
+/// what it prints. Dropping it ends it.
+pub(crate) fn start_own(
+    program: &str,
+    words: &[String],
+    variables: &[(String, String)],
+) -> io::Result<Box<dyn ChildWrapper>> {
+    let mut command = command(Path::new(program));
+    clean(&mut command);
+    command.args(words).stdout(Stdio::null());
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    wrapped(command)
 }
 
 /// A command for the program that is killed when this program dies, where that can be had. On Linux a
@@ -369,7 +442,7 @@ async fn read_line(stdout: &mut BufReader<ChildStdout>) -> io::Result<Option<Str
 }
 
 /// Reads stderr to its end and keeps the last [`STDERR_TAIL_BYTES`].
-async fn tail(mut stderr: ChildStderr) -> Vec<u8> {
+pub(crate) async fn tail(mut stderr: ChildStderr) -> Vec<u8> {
     let mut kept: Vec<u8> = Vec::new();
     let mut buffer = vec![0_u8; 8 * 1024];
     loop {

@@ -7,7 +7,7 @@ mod reports;
 mod source;
 mod task;
 
-pub use reports::{failure, finish_request, observed, observed_frames, worker_profile};
+pub use reports::{failure, finish_request, observed, observed_frames, reason, worker_profile};
 pub use source::{
     MAX_PACKETS_PER_BATCH, MAX_STREAMS, NO_TIMESTAMP, packet_batch, packets, source_facts,
     source_facts_message,

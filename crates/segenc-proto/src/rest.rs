@@ -6,13 +6,21 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod library;
+mod notify;
 mod page;
+mod pairing;
 
+pub use library::{After, WatchFolder, WatchFolderView, WatchedFileView};
+pub use notify::{
+    CreateNotification, MailTarget, NotificationEvent, NotificationView, WebhookTarget,
+};
 pub use page::{
     Changes, CreateToken, JoinView, LogIn, MediaEntry, MediaListing, NewTokenView, OptionsCheck,
     OptionsChecked, PresetView, RefusalView, SessionView, SetPassword, SourceView, StreamView,
-    TaskChanges, TokenView, WorkView,
+    TaskChanges, TokenView, WorkView, WritePreset,
 };
+pub use pairing::{PairingAnswer, PairingDone, PairingMessage, PairingProof, PairingView};
 
 /// `POST /api/jobs`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -44,6 +52,12 @@ pub struct CreateJob {
     /// Encode a film with Dolby Vision or HDR10+ without it, instead of refusing it.
     #[serde(default)]
     pub drop_dynamic_hdr: bool,
+    /// Only analyse the source: everything else waits for `…/resume`.
+    #[serde(default)]
+    pub hold: bool,
+    /// The same for somebody who looks at the plan: it is forgotten if it is not resumed within an hour.
+    #[serde(default)]
+    pub draft: bool,
 }
 
 /// The source of a job: exactly one of `path` and `upload`.
@@ -84,6 +98,9 @@ pub struct OutputSpec {
     /// Replace an existing file at `path`.
     #[serde(default)]
     pub overwrite: bool,
+    /// Throw the result away if it is not smaller than the source; the job is canceled then and its note says so.
+    #[serde(default)]
+    pub only_if_smaller: bool,
 }
 
 /// How [`JobView::waiting_for`] begins before the first worker has joined.
@@ -96,8 +113,11 @@ pub struct JobView {
     pub id: u64,
     /// Name for people.
     pub name: String,
-    /// `analyzing`, `transcoding`, `merging`, `completed`, `failed`, `canceled` or `paused`.
+    /// `held`, `analyzing`, `transcoding`, `merging`, `completed`, `failed`, `canceled` or `paused`.
     pub state: String,
+    /// Made as a draft, and nobody has started it: `state` is `held`, or it has ended before.
+    #[serde(default)]
+    pub draft: bool,
     /// File name of the source.
     pub source_name: String,
     /// Size of the source in bytes.
@@ -112,10 +132,16 @@ pub struct JobView {
     pub priority: i32,
     /// When it was made.
     pub created_at: u64,
+    /// When it was let go: when it was made, or resumed for the first time if it was held.
+    #[serde(default)]
+    pub started_at: u64,
     /// When it ended.
     pub ended_at: Option<u64>,
     /// Why the film is made in one piece, if it is.
     pub whole_because: Option<String>,
+    /// Why its segments are decoded from a copy of the film, which the analysis makes, if they are.
+    #[serde(default)]
+    pub copied_because: Option<String>,
     /// Whether the plan is complete.
     pub plan_complete: bool,
     /// Duration of the source as its container has it, in milliseconds.
@@ -130,6 +156,9 @@ pub struct JobView {
     pub output: Option<OutputView>,
     /// Where the finished file was put on the server.
     pub output_path: Option<String>,
+    /// Why the server ended it by a rule: skipped, or its result thrown away.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 /// How far a job is.
@@ -221,6 +250,9 @@ pub struct AttemptView {
     pub worker: u64,
     /// The worker's name.
     pub worker_name: String,
+    /// Whether it is a backup: it was begun beside another one that was late, and the first to end well counts.
+    #[serde(default)]
+    pub backup: bool,
     /// `running`, `succeeded`, `failed`, `expired` or `canceled`.
     pub state: String,
     /// When it was handed out.
@@ -244,7 +276,7 @@ pub struct WorkerView {
     pub id: u64,
     /// Name for people.
     pub name: String,
-    /// `active`, `draining`, `taken_out` or `signed_off`.
+    /// `active`, `draining`, `paused`, `taken_out` or `signed_off`.
     pub state: String,
     /// Why it was taken out.
     pub reason: Option<String>,
@@ -252,6 +284,8 @@ pub struct WorkerView {
     pub online: bool,
     /// When it was last heard of.
     pub last_seen_at: Option<u64>,
+    /// Until when it asks for nothing, because its hours are over.
+    pub resting_until: Option<u64>,
     /// Version of the program.
     pub version: String,
     /// Tasks side by side.
@@ -300,6 +334,26 @@ pub struct ReportView {
     /// The tasks with their attempts.
     pub tasks: Vec<TaskView>,
     /// Processor time of all succeeded attempts in milliseconds.
+    pub cpu_millis: u64,
+    /// Who had which share in it, the largest first.
+    #[serde(default)]
+    pub workers: Vec<WorkerShare>,
+}
+
+/// A worker's share in a job: what it did that is part of the result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WorkerShare {
+    /// The worker.
+    pub worker: u64,
+    /// Its name.
+    pub name: String,
+    /// Tasks that it did.
+    pub tasks: u32,
+    /// Frames that it encoded.
+    pub frames: u64,
+    /// Bytes that it made.
+    pub bytes: u64,
+    /// Processor time of the programs that it ran, in milliseconds.
     pub cpu_millis: u64,
 }
 

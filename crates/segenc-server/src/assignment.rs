@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use segenc_core::ids::AttemptId;
-use segenc_core::plan::{Film, Origin, OutputStream, PlanHeader, Way, codec_of};
+use segenc_core::plan::{DecodedFrom, Film, Origin, OutputStream, PlanHeader, Way, codec_of};
 use segenc_core::pool::Pool;
 use segenc_core::pool::job::Job;
 use segenc_core::pool::task::{Blob, Task, TaskKind};
@@ -15,8 +15,8 @@ use segenc_core::spec::{
     AFFORDABLE_PER_CENT, JobSpec, OutputOption, Verify, VideoEncode, VideoSpec,
 };
 use segenc_core::work::{
-    Decode, Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, Pass, SegmentWork,
-    StreamsWork, Work,
+    COPY_DEMUXER, Decode, Join, JoinedSegment, MergeFrom, MergeWork, MergedStream, Pass,
+    SegmentWork, StreamsWork, Work,
 };
 use thiserror::Error;
 
@@ -31,6 +31,8 @@ const USUAL_FRAMES_PER_SECOND: u64 = 25;
 pub(crate) enum InputRef {
     /// The job's source.
     Source,
+    /// The copy of the film that the analysis has made, in the source's place.
+    Copy(Blob),
     /// What another task has made.
     Blob(Blob),
 }
@@ -44,7 +46,29 @@ pub(crate) enum AssignmentError {
     Incomplete(segenc_core::ids::TaskId, &'static str),
 }
 
-/// The work of an attempt and its inputs; input 0 is always the source.
+/// Input 0 of an attempt: the source, or for what decodes the film its copy, where there is one.
+pub(crate) fn first_input(pool: &Pool, attempt: AttemptId) -> Result<InputRef, AssignmentError> {
+    let unknown = AssignmentError::UnknownAttempt(attempt);
+    let task = pool.task(attempt.task).ok_or(unknown)?;
+    let job = pool.job(task.job).ok_or(unknown)?;
+    match task.kind {
+        TaskKind::Segment(_) | TaskKind::Measure(_) | TaskKind::Retake(_) if job.decodes_copy() => {
+            let copy = pool.task(job.analysis).and_then(Task::output);
+            let copy = copy.ok_or(AssignmentError::Incomplete(task.id, "copy of the film"))?;
+            Ok(InputRef::Copy(copy.clone()))
+        }
+        TaskKind::Analysis
+        | TaskKind::Segment(_)
+        | TaskKind::Measure(_)
+        | TaskKind::Retake(_)
+        | TaskKind::Weigh
+        | TaskKind::OtherStreams
+        | TaskKind::Whole
+        | TaskKind::Merge => Ok(InputRef::Source),
+    }
+}
+
+/// The work of an attempt and its inputs.
 pub(crate) fn assignment(
     pool: &Pool,
     attempt: AttemptId,
@@ -58,7 +82,7 @@ pub(crate) fn assignment(
     let lacks = |what| AssignmentError::Incomplete(task.id, what);
     let facts = job.facts.as_deref().ok_or(lacks("facts"))?;
     let header = job.header.as_deref().ok_or(lacks("beginning"))?;
-    let mut inputs = vec![InputRef::Source];
+    let mut inputs = vec![first_input(pool, attempt)?];
     let work = match task.kind {
         TaskKind::Analysis => Work::Analysis,
         TaskKind::Segment(index) | TaskKind::Measure(index) | TaskKind::Retake(index) => {
@@ -89,9 +113,15 @@ fn segment(
     let VideoSpec::Encode(video) = &job.spec.video else { return None };
     let segment = job.segments.get(usize::try_from(index).ok()?)?;
     let seek = if task.longer_run_up { segment.longer_seek_micros } else { segment.seek_micros };
+    let film = header.film.clone()?;
+    let (demuxer, film) = match header.decoded_from {
+        DecodedFrom::Source => (facts.demuxer.clone(), film),
+        // It holds nothing else.
+        DecodedFrom::Copy { .. } => (COPY_DEMUXER.to_owned(), Film { stream: 0, ..film }),
+    };
     Some(SegmentWork {
-        demuxer: facts.demuxer.clone(),
-        film: header.film.clone()?,
+        demuxer,
+        film,
         index,
         range: segment.range,
         filter_range: segment.filter_range,
@@ -398,13 +428,17 @@ fn joined_segments(pool: &Pool, job: &Job, film: &Film) -> Option<(Vec<JoinedSeg
     }
     let mut segments = Vec::with_capacity(outputs.len());
     let mut blobs = Vec::with_capacity(outputs.len());
-    for (segment, (_, blob)) in job.segments.iter().zip(outputs) {
+    for (position, (segment, (_, blob))) in job.segments.iter().zip(outputs).enumerate() {
         blobs.push(blob.clone());
+        let end = match job.segments.get(position + 1) {
+            Some(next) => next.expected.first_pts,
+            None => segment.end.checked_sub(film.shift)?.max(segment.expected.last_pts),
+        };
         segments.push(JoinedSegment {
             input: u32::try_from(blobs.len()).ok()?,
             frames: segment.expected.clone(),
-            start: segment.start.checked_sub(film.shift)?,
-            end: segment.end.checked_sub(film.shift)?,
+            start: segment.expected.first_pts,
+            end,
         });
     }
     Some((segments, blobs))

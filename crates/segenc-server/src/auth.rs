@@ -2,6 +2,7 @@
 //!
 //! Knows tokens and roles, not what they protect. People at the page are in `people`.
 
+mod pairing;
 mod people;
 mod programs;
 
@@ -18,6 +19,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::clock;
 use crate::store::{Store, StoreError, TokenKind, TokenRow};
+pub(crate) use pairing::{IssueError, Pairing, PairingError};
 pub(crate) use people::{LoginError, People, Role, SESSION_LIFE};
 pub(crate) use programs::ProgramToken;
 

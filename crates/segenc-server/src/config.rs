@@ -1,10 +1,15 @@
 //! What a server is told at its start. Reads nothing and decides nothing.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
 
 use segenc_core::spec::JobSpec;
-use segenc_proto::rest::PresetView;
+use segenc_proto::rest::{NotificationEvent, PresetView, WatchFolder};
+
+use crate::notify::{LinkLocal, MailServer};
 
 /// Parses the user's ffmpeg output options: words, container where given, name of the output file.
 pub type SpecParser = fn(&[String], Option<&str>, &str) -> Result<JobSpec, SpecRefusal>;
@@ -51,4 +56,37 @@ pub struct ServerConfig {
     pub parse_spec: SpecParser,
     /// What makes a wish one for a file of some size.
     pub aim_at_size: SizeAimer,
+    /// What it does by itself.
+    pub automation: Automation,
+}
+
+/// Runs a program of the operator's: words, variables, how long at most. Answers why it failed.
+pub type HookRunner = fn(
+    Vec<String>,
+    Vec<(String, String)>,
+    Duration,
+) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// What a server does by itself, as its settings file says.
+#[derive(Debug, Clone, Default)]
+pub struct Automation {
+    /// Folders that are watched, beside those made over REST.
+    pub watch_folders: Vec<WatchFolder>,
+    /// Programs that are told what happens.
+    pub hooks: Vec<Hook>,
+    /// What runs them.
+    pub run_hook: Option<HookRunner>,
+    /// The mail server that mails go through.
+    pub mail: Option<MailServer>,
+    /// Whether webhooks may lead to the machine's own network.
+    pub link_local: LinkLocal,
+}
+
+/// A program that is told what happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// The program and its words; no shell reads them.
+    pub command: Vec<String>,
+    /// Of what it is told; empty: of everything.
+    pub events: Vec<NotificationEvent>,
 }

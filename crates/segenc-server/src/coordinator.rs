@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use segenc_core::ids::JobId;
 use segenc_core::pool::command::Command;
@@ -21,12 +21,15 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::journal;
+use crate::metrics::Tally;
+use crate::notes::Notes;
 use crate::planning::Planning;
 use crate::storage::Storage;
 use crate::store::{Store, StoreError};
 pub(crate) use batch::Draft;
 use batch::Next;
-pub(crate) use handle::{Coordinator, Refusal};
+pub(crate) use handle::{Coordinator, Created, Refusal};
 
 use crate::planning::{AnalysisAnswer, Finish, Report};
 use crate::store::Wish;
@@ -49,6 +52,17 @@ pub(crate) struct View {
     pub(crate) now: Millis,
     /// The disk on which all of it is kept.
     pub(crate) storage: Arc<Storage>,
+    /// Why the server ended jobs by itself.
+    pub(crate) notes: Arc<Notes>,
+}
+
+/// What the coordinator shares with others beside its views.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beside {
+    pub(crate) storage: Arc<Storage>,
+    pub(crate) notes: Arc<Notes>,
+    /// What is counted.
+    pub(crate) tally: Arc<Tally>,
 }
 
 /// Something asked of the coordinator.
@@ -76,7 +90,7 @@ struct Message {
 
 struct Owner {
     store: Store,
-    storage: Arc<Storage>,
+    beside: Beside,
     pool: Pool,
     leases: Leases,
     planning: Planning,
@@ -89,7 +103,7 @@ struct Owner {
 /// Loads the history and starts the coordinator. It runs until `stop` and gives up its queue then.
 pub(crate) async fn start(
     store: Store,
-    storage: Storage,
+    beside: Beside,
     stop: CancellationToken,
 ) -> Result<(Coordinator, tokio::task::JoinHandle<()>), StoreError> {
     let history = store.load().await?;
@@ -99,16 +113,20 @@ pub(crate) async fn start(
     }
     let now = clock::now();
     let leases = Leases::adopt(&pool, now);
-    let storage = Arc::new(storage);
-    let view =
-        View { pool: pool.clone(), leases: leases.clone(), now, storage: Arc::clone(&storage) };
+    let view = View {
+        pool: pool.clone(),
+        leases: leases.clone(),
+        now,
+        storage: Arc::clone(&beside.storage),
+        notes: Arc::clone(&beside.notes),
+    };
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
     let (view, view_reader) = watch::channel(Arc::new(view));
     let (work, work_reader) = watch::channel(0);
     let (ended, ended_reader) = watch::channel(0);
     let owner = Owner {
         store,
-        storage,
+        beside,
         pool,
         leases,
         planning: Planning::default(),
@@ -153,14 +171,22 @@ impl Owner {
         for message in &messages {
             replies.push(draft.answer(&mut self.planning, &message.ask));
         }
+        let committed = Instant::now();
         if !draft.records.is_empty()
             && let Err(error) = self.store.commit(&draft.records, &draft.wishes).await
         {
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "events cannot be stored: nothing has happened");
-            self.storage.refuses(now);
+            self.beside.storage.refuses(now);
+            self.beside.tally.note_refused_commit();
             self.answer_without_events(now, messages);
             return;
+        }
+        if !draft.records.is_empty() {
+            self.beside.tally.note_commit(committed.elapsed());
+            let events = draft.records.iter().map(|record| &record.event);
+            self.beside.tally.note_events(&draft.pool, events);
+            draft.records.iter().for_each(|record| journal::tell(&draft.pool, &record.event));
         }
         let next = draft.into_next();
         self.take_over(next);
@@ -172,7 +198,8 @@ impl Owner {
 
     fn take_over(&mut self, next: Next) {
         let Next { mut view, news, wishes } = next;
-        view.storage = Arc::clone(&self.storage);
+        view.storage = Arc::clone(&self.beside.storage);
+        view.notes = Arc::clone(&self.beside.notes);
         for (job, wish) in wishes {
             if let Some(key) = wish.idempotency_key {
                 self.jobs_by_key.insert(key, job);
@@ -208,8 +235,13 @@ impl Owner {
             }
         }
         self.leases = draft.into_next().view.leases;
-        let storage = Arc::clone(&self.storage);
-        let view = View { pool: self.pool.clone(), leases: self.leases.clone(), now, storage };
+        let view = View {
+            pool: self.pool.clone(),
+            leases: self.leases.clone(),
+            now,
+            storage: Arc::clone(&self.beside.storage),
+            notes: Arc::clone(&self.beside.notes),
+        };
         self.view.send_replace(Arc::new(view));
         for (message, reply) in messages.into_iter().zip(replies) {
             let _ = message.reply.send(reply);

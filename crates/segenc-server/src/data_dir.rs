@@ -45,7 +45,7 @@ impl DataDir {
             Err(fs::TryLockError::Error(source)) => return Err(not_writable(source)),
         }
         let dir = Self { root, _lock: lock };
-        for folder in [dir.blobs(), dir.partial(), dir.uploads(), dir.tls()] {
+        for folder in [dir.blobs(), dir.partial(), dir.uploads(), dir.tls(), dir.thumbnails()] {
             make_private_folder(&folder).map_err(not_writable)?;
         }
         Ok(dir)
@@ -71,6 +71,10 @@ impl DataDir {
         self.root.join("uploads")
     }
 
+    pub(crate) fn thumbnails(&self) -> PathBuf {
+        self.root.join("thumbnails")
+    }
+
     pub(crate) fn tls(&self) -> PathBuf {
         self.root.join("tls")
     }
@@ -81,6 +85,10 @@ impl DataDir {
 
     pub(crate) fn join(&self) -> PathBuf {
         self.root.join("join")
+    }
+
+    pub(crate) fn presets(&self) -> PathBuf {
+        self.root.join("presets.json")
     }
 
     pub(crate) fn logins(&self) -> PathBuf {

@@ -58,6 +58,18 @@ impl PlaceError {
     }
 }
 
+/// Why a finished output is thrown away, if it is.
+pub(crate) async fn unwanted(shared: &Shared, job: &Job, blob: &Blob) -> Option<String> {
+    let source = job.source.fingerprint.size;
+    if blob.size < source || !shared.store.only_if_smaller(job.id).await.unwrap_or(false) {
+        return None;
+    }
+    Some(format!(
+        "its result was thrown away: it has {} bytes, its source {source}; the source is kept",
+        blob.size
+    ))
+}
+
 /// Puts the output of a merge into place, if the job wishes so, and keeps the attempt's lease alive meanwhile.
 pub(crate) async fn place_output(
     shared: &Shared,

@@ -6,6 +6,7 @@
 
 mod assignment;
 mod auth;
+mod backup;
 mod blobs;
 mod clock;
 mod config;
@@ -15,19 +16,30 @@ mod finishing;
 mod grpc;
 mod http;
 mod incoming;
+mod journal;
 mod listener;
 mod media_files;
+mod metrics;
+mod notes;
+mod notify;
 mod page;
 mod planning;
+mod presets;
 mod running;
 mod shared;
 mod storage;
 mod store;
 mod structure;
 mod sweeper;
+mod thumbnails;
 mod tls;
 mod traffic;
 mod turns;
+mod watch;
 
-pub use config::{Protection, ServerConfig, SizeAimer, SpecParser, SpecRefusal};
+pub use backup::{BackupError, Contents, Done, back_up, restore};
+pub use config::{
+    Automation, Hook, HookRunner, Protection, ServerConfig, SizeAimer, SpecParser, SpecRefusal,
+};
+pub use notify::{LinkLocal, MailProtection, MailServer};
 pub use running::{RunningServer, StartError, start};

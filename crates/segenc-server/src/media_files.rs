@@ -69,6 +69,42 @@ impl MediaRoots {
         self.roots.iter().any(|root| real.starts_with(root))
     }
 
+    /// The media root that holds a file.
+    pub(crate) fn root_of(&self, real: &Path) -> Option<PathBuf> {
+        let mut roots = self.roots.iter().filter(|root| real.starts_with(root) && root.is_dir());
+        roots.next().cloned()
+    }
+
+    /// The real place of a folder inside a root. Reads the disk: not for the async threads.
+    pub(crate) fn place_of_folder(&self, path: &str) -> Result<PathBuf, PathProblem> {
+        let not_allowed = || PathProblem::NotAllowed { path: path.to_owned() };
+        if !is_plain(Path::new(path)) {
+            return Err(not_allowed());
+        }
+        let real = Path::new(path).canonicalize().map_err(|_| not_allowed())?;
+        if !self.contain(&real) {
+            return Err(not_allowed());
+        }
+        if !real.is_dir() {
+            let why = "it is no folder".to_owned();
+            return Err(PathProblem::Unreadable { path: path.to_owned(), why });
+        }
+        Ok(real)
+    }
+
+    /// Makes the folder that a file is to go into, and those around it, inside a root.
+    pub(crate) fn make_folder_of(&self, file: &Path) -> Result<(), PathProblem> {
+        let folder = file.parent().unwrap_or(file);
+        let path = folder.display().to_string();
+        // A link on the way must not lead out, so what is there already tells where the rest would come.
+        let there = folder.ancestors().find_map(|above| above.canonicalize().ok());
+        if !there.is_some_and(|there| self.contain(&there)) {
+            return Err(PathProblem::NotAllowed { path });
+        }
+        fs::create_dir_all(folder)
+            .map_err(|error| PathProblem::Unwritable { path, why: error.to_string() })
+    }
+
     /// Finds a source and takes its fingerprint. Reads the disk: not for the async threads.
     pub(crate) fn source(&self, path: &str) -> Result<FoundSource, PathProblem> {
         let not_allowed = || PathProblem::NotAllowed { path: path.to_owned() };
@@ -206,7 +242,36 @@ fn hash_up_to(file: &mut File, bytes: u64, hasher: &mut Sha256) -> io::Result<()
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn whatever_is_found_is_inside_and_the_secret_never(
+            parts in prop::collection::vec("(\\.\\.|\\.|films|up|in\\.mkv|secret|[a-z%/ ]{0,4})", 0..7),
+        ) {
+            let dir = tempfile::tempdir().expect("temporary folder");
+            let root = dir.path().canonicalize().expect("it is there").join("films");
+            fs::create_dir(&root).expect("folder");
+            fs::write(root.join("in.mkv"), b"film").expect("file");
+            fs::write(dir.path().join("secret"), b"hush").expect("file");
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(dir.path(), root.join("up")).expect("link");
+            let roots = MediaRoots::new(std::slice::from_ref(&root));
+            let path = format!("{}/{}", root.display(), parts.join("/"));
+            if let Ok(found) = roots.source(&path) {
+                prop_assert!(Path::new(&found.path).starts_with(&root), "{path} is {}", found.path);
+                prop_assert_eq!(found.name, "in.mkv");
+            }
+            if let Ok(place) = roots.output(&path, None, Overwrite::Replace) {
+                let folder = Path::new(&place).parent().expect("a file is in a folder");
+                prop_assert!(folder.canonicalize().expect("it is there").starts_with(&root), "{path}");
+            }
+        }
+    }
 
     #[test]
     fn what_lies_outside_the_roots_is_not_allowed() {

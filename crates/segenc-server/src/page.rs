@@ -31,8 +31,19 @@ const INDEX: &str = "index.html";
 /// Where the files are whose names change with what is in them.
 const NAMED_BY_CONTENT: &str = "assets/";
 /// The page's own addresses, which all show the same file. `{id}` stands for digits.
-const ROUTES: [&str; 8] =
-    ["/", "/jobs", "/jobs/{id}", "/new", "/workers", "/settings", "/login", "/api/docs"];
+const ROUTES: [&str; 11] = [
+    "/",
+    "/jobs",
+    "/jobs/{id}",
+    "/new",
+    "/workers",
+    "/settings",
+    "/settings/presets",
+    "/settings/watch-folders",
+    "/settings/notifications",
+    "/login",
+    "/api/docs",
+];
 
 /// Nothing from other hosts, nothing inline, nobody's frame.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \

@@ -47,14 +47,18 @@ pub(crate) struct Seen {
     pub(crate) facts: Option<SourceFacts>,
     /// Packets, and how many were reported before them.
     pub(crate) packets: Option<(u64, Vec<Packet>)>,
+    /// Why the worker holds that the film must not be cut.
+    pub(crate) unsplittable: Option<String>,
 }
 
 /// What an analysis is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AnalysisAnswer {
     /// The stream whose packets are wanted.
     pub(crate) film_stream: Option<u32>,
     pub(crate) packets_received: u64,
+    /// The streams beside the film, if the packets are wanted of a copy.
+    pub(crate) copy_beside: Option<Vec<u32>>,
 }
 
 /// The planners of all running analyses.
@@ -143,7 +147,10 @@ impl Planning {
             // It has succeeded already, or is stale: the rules know.
             return Ok(draft.decide(&command)?);
         }
-        let result = self.advance(draft, *attempt, seen).and_then(|()| self.end(draft, *attempt));
+        let result = self
+            .advance(draft, *attempt, seen)
+            .and_then(|()| copy_is_there(draft, *attempt))
+            .and_then(|()| self.end(draft, *attempt));
         match result {
             Ok(()) => Ok(draft.decide(&command)?),
             Err(Stop::Failed(failure)) => fail(draft, *worker, *attempt, failure),
@@ -160,6 +167,9 @@ impl Planning {
         self.open(draft, attempt, seen.facts.as_ref())?;
         let Some(analysis) = self.analyses.get_mut(&attempt) else { return Ok(()) };
         analysis.start_plan(draft, attempt)?;
+        if let Some(reason) = &seen.unsplittable {
+            analysis.unsplittable.get_or_insert_with(|| Unsplittable { reason: reason.clone() });
+        }
         let taken = match &seen.packets {
             Some((first, packets)) => analysis.take(*first, packets),
             None => Ok(()),
@@ -230,18 +240,18 @@ impl Planning {
 
     fn analysis_answer(&self, draft: &Draft<'_>, attempt: AttemptId) -> AnalysisAnswer {
         let job = job_of(&draft.pool, attempt).ok();
-        match (self.analyses.get(&attempt), job) {
-            (Some(analysis), Some(job)) => AnalysisAnswer {
-                film_stream: analysis
-                    .planner
-                    .header()
-                    .film
-                    .as_ref()
-                    .map(|film| film.stream)
-                    .filter(|_| analysis.wants_packets(job)),
-                packets_received: analysis.received,
-            },
-            _ => AnalysisAnswer { film_stream: None, packets_received: 0 },
+        let (Some(analysis), Some(job)) = (self.analyses.get(&attempt), job) else {
+            return AnalysisAnswer::default();
+        };
+        let header = analysis.planner.header();
+        let film = header.film.as_ref().map(|film| film.stream);
+        let film = film.filter(|_| analysis.wants_packets(job));
+        AnalysisAnswer {
+            film_stream: film,
+            packets_received: analysis.received,
+            copy_beside: film
+                .filter(|_| header.decoded_from.is_copy())
+                .map(|_| header.beside(&analysis.facts)),
         }
     }
 }
@@ -288,7 +298,10 @@ impl Analysis {
             let command = Command::AbandonSplit { job, reason: reason.clone() };
             return draft.decide(&command).map(drop).map_err(told_otherwise);
         }
-        if self.pending.is_empty() {
+        // Segments that are decoded from a copy are said with the end of the analysis: then its output is there,
+        // and is the one that counts.
+        let held_back = self.planner.header().decoded_from.is_copy() && !self.ended;
+        if self.pending.is_empty() || held_back {
             return Ok(());
         }
         let command = Command::ExtendPlan { attempt, segments: self.pending.clone() };
@@ -315,9 +328,23 @@ fn told_otherwise(rejection: Rejection) -> Stop {
         | Rejection::UnknownTask(_)
         | Rejection::UnknownWorker(_)
         | Rejection::StaleAttempt { .. }
+        | Rejection::CannotPause(_)
         | Rejection::NoOutput(_)
         | Rejection::WrongState { .. } => Stop::from(rejection),
     }
+}
+
+/// Before anything is said of the end: segments must not become known without what they are decoded from.
+fn copy_is_there(draft: &Draft<'_>, attempt: AttemptId) -> Result<(), Stop> {
+    let delivered = draft
+        .pool
+        .task(attempt.task)
+        .and_then(|task| task.attempt(attempt.number))
+        .is_some_and(|attempt| attempt.output.is_some());
+    if job_of(&draft.pool, attempt)?.decodes_copy() && !delivered {
+        return Err(Stop::from(Rejection::NoOutput(attempt)));
+    }
+    Ok(())
 }
 
 fn changed(message: String) -> Failure {

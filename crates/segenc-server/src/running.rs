@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{Stream, stream};
+use segenc_proto::connect::pairing::{PairingCode, Place};
 use segenc_proto::connect::{JoinString, Secret, ServerAddress, install_crypto_provider};
 use segenc_proto::grpc::SharedFilesProof;
 use sha2::{Digest as _, Sha256};
@@ -15,19 +17,25 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{AuthError, People, Tokens, hex, random_token};
+use crate::auth::{AuthError, Pairing, People, Tokens, hex, random_token};
 use crate::blobs::Blobs;
 use crate::config::{Protection, ServerConfig};
+use crate::coordinator::Beside;
 use crate::data_dir::{DataDir, DataDirError, write_private};
 use crate::grpc::ReflectionError;
 use crate::media_files::MediaRoots;
+use crate::notes::Notes;
+use crate::notify::Receivers;
+use crate::presets::Presets;
 use crate::shared::Shared;
 use crate::storage::Storage;
 use crate::store::{Store, StoreError, TokenKind};
+use crate::thumbnails::Thumbnails;
 use crate::tls::{self, Identity, TlsError};
 use crate::traffic::Traffic;
 use crate::turns::Turns;
-use crate::{coordinator, grpc, http, listener, sweeper};
+use crate::watch::Watch;
+use crate::{clock, coordinator, grpc, http, listener, notify, sweeper, watch};
 
 /// After the listener has ended, what is left has nothing to wait for; this is for a disk that hangs.
 const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(3);
@@ -84,6 +92,14 @@ pub enum StartError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The file of own presets cannot be read.
+    #[error("the presets in {} cannot be read", path.display())]
+    Presets {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Certificate, tokens or descriptions cannot be made.
     #[error("the server's secrets cannot be set up")]
     Secrets {
@@ -102,6 +118,8 @@ pub struct RunningServer {
     stop_coordinator: CancellationToken,
     listener: JoinHandle<()>,
     sweeper: JoinHandle<()>,
+    watcher: JoinHandle<()>,
+    notifier: JoinHandle<()>,
     coordinator: JoinHandle<()>,
 }
 
@@ -121,18 +139,8 @@ impl std::fmt::Debug for RunningServer {
 pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     install_crypto_provider();
     // The folder first: a second server on the same data is told so, whatever its port.
-    let data_dir = DataDir::open(&config.data_dir).map_err(|error| match error {
-        DataDirError::NotWritable { path, source } => {
-            StartError::DataDirNotWritable { path, source }
-        }
-        DataDirError::InUse { path } => StartError::DataDirInUse { path },
-    })?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|source| refused_address(config.listen, source))?;
-    let address = listener
-        .local_addr()
-        .map_err(|source| StartError::Address { address: config.listen, source })?;
+    let data_dir = open_data_dir(&config)?;
+    let (listener, address) = listen(config.listen).await?;
     let authority = config.advertise.clone().unwrap_or_else(|| reachable(address).to_string());
     let identity = identity(&config, &data_dir, address, &authority)?;
     let server_address = match &identity {
@@ -146,10 +154,14 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     let join = join_string(&data_dir, &tokens, server_address.clone()).await?;
     let shared_files = shared_files_proof(&data_dir)?;
     let people = People::open(&data_dir.logins()).map_err(secrets)?;
+    let presets = Presets::open(data_dir.presets(), config.presets.clone())
+        .map_err(|source| StartError::Presets { path: data_dir.presets(), source })?;
+    let pairing = pairing(config.protection, &server_address);
     let (stop, stop_coordinator) = (CancellationToken::new(), CancellationToken::new());
-    let storage = Storage::new(data_dir.root().to_owned());
+    let beside = beside(&store, &data_dir).await.map_err(database)?;
+    let Beside { notes, tally, .. } = beside.clone();
     let (coordinator, coordinating) =
-        coordinator::start(store.clone(), storage, stop_coordinator.clone())
+        coordinator::start(store.clone(), beside, stop_coordinator.clone())
             .await
             .map_err(database)?;
     let shared = Arc::new(Shared {
@@ -157,21 +169,28 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         store,
         tokens,
         people,
+        pairing,
         blobs: Blobs::new(data_dir.blobs(), data_dir.partial()),
+        thumbnails: Thumbnails::new(data_dir.thumbnails()),
         roots: MediaRoots::new(&config.media_roots),
         traffic: Traffic::default(),
         upload_turns: Turns::default(),
-        presets: config.presets,
+        presets,
         parse_spec: config.parse_spec,
         aim_at_size: config.aim_at_size,
         shared_files,
         stop: stop.clone(),
+        started_at: clock::now(),
+        tally,
+        notes,
+        watch: Watch::default(),
+        receivers: Receivers::of_settings(&config.automation),
+        automation: config.automation.clone(),
         data_dir,
     });
-    let calls = grpc::router(Arc::clone(&shared))
-        .await
-        .map_err(|error: ReflectionError| StartError::Secrets { source: error.into() })?;
-    let router = http::router(Arc::clone(&shared)).merge(calls);
+    watch::load(&shared, &config.automation.watch_folders).await.map_err(database)?;
+    notify::load(&shared).await.map_err(database)?;
+    let router = router(&shared).await?;
     let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
     Ok(RunningServer {
         address,
@@ -180,10 +199,53 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         join,
         listener: tokio::spawn(listener::serve(listener, acceptor, router, stop)),
         sweeper: tokio::spawn(sweeper::run(Arc::clone(&shared))),
+        watcher: tokio::spawn(watch::run(Arc::clone(&shared))),
+        notifier: tokio::spawn(notify::run(Arc::clone(&shared))),
         coordinator: coordinating,
         shared,
         stop_coordinator,
     })
+}
+
+fn open_data_dir(config: &ServerConfig) -> Result<DataDir, StartError> {
+    DataDir::open(&config.data_dir).map_err(|error| match error {
+        DataDirError::NotWritable { path, source } => {
+            StartError::DataDirNotWritable { path, source }
+        }
+        DataDirError::InUse { path } => StartError::DataDirInUse { path },
+    })
+}
+
+fn pairing(protection: Protection, server: &ServerAddress) -> Pairing {
+    Pairing::new(match protection {
+        Protection::Automatic => Some(Place::of(server)),
+        Protection::PlainBehindProxy => None,
+    })
+}
+
+async fn listen(wished: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = TcpListener::bind(wished).await;
+    let listener = bound.map_err(|source| refused_address(wished, source))?;
+    let address = listener.local_addr();
+    let address = address.map_err(|source| StartError::Address { address: wished, source })?;
+    Ok((listener, address))
+}
+
+/// What the coordinator shares with the others.
+async fn beside(store: &Store, data_dir: &DataDir) -> Result<Beside, StoreError> {
+    Ok(Beside {
+        storage: Arc::new(Storage::new(data_dir.root().to_owned())),
+        notes: Arc::new(Notes::new(store.notes().await?)),
+        tally: Arc::default(),
+    })
+}
+
+/// Everything that is answered on the one port.
+async fn router(shared: &Arc<Shared>) -> Result<axum::Router, StartError> {
+    let calls = grpc::router(Arc::clone(shared))
+        .await
+        .map_err(|error: ReflectionError| StartError::Secrets { source: error.into() })?;
+    Ok(http::router(Arc::clone(shared)).merge(calls))
 }
 
 impl RunningServer {
@@ -224,6 +286,20 @@ impl RunningServer {
         Some(Secret::new(format!("{}/login#{}", self.page_url(), code.reveal())))
     }
 
+    /// A code that lets one worker in, once and within ten minutes; `None` behind a proxy, where workers cannot pair.
+    #[must_use]
+    pub fn pairing_code(&self) -> Option<PairingCode> {
+        self.shared.pairing.issue(clock::now()).ok().map(|(code, _)| code)
+    }
+
+    /// The server's heart: a beat for each turn of the coordinator, which comes twice a second or oftener. It stands
+    /// still when the coordinator does, and with it everything else.
+    pub fn heart(&self) -> impl Stream<Item = ()> + Send + use<> {
+        stream::unfold(self.shared.coordinator.views(), |mut views| async move {
+            views.changed().await.ok().map(|()| ((), views))
+        })
+    }
+
     /// Lets open requests end, but not for ever, and closes the database.
     pub async fn stop(self) {
         self.shared.stop.cancel();
@@ -233,6 +309,8 @@ impl RunningServer {
         let rest = async {
             let _ = self.coordinator.await;
             let _ = self.sweeper.await;
+            let _ = self.watcher.await;
+            let _ = self.notifier.await;
             self.shared.store.close().await;
         };
         if tokio::time::timeout(LAST_STEPS_TIMEOUT, rest).await.is_err() {

@@ -1,25 +1,32 @@
 //! What all parts of the server share: the coordinator, the stores, the tokens.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use segenc_core::ids::{AttemptId, TaskId, WorkerId};
 use segenc_core::pool::Pool;
 use segenc_core::pool::job::{Job, SourceLocation};
 use segenc_core::pool::task::{AttemptState, Task};
+use segenc_core::time::Millis;
 use segenc_proto::grpc::SharedFilesProof;
-use segenc_proto::rest::PresetView;
 use tokio_util::sync::CancellationToken;
 
 use crate::assignment::InputRef;
-use crate::auth::{People, Tokens};
+use crate::auth::{Pairing, People, Tokens};
 use crate::blobs::Blobs;
-use crate::config::{SizeAimer, SpecParser};
+use crate::config::{Automation, SizeAimer, SpecParser};
 use crate::coordinator::Coordinator;
 use crate::data_dir::DataDir;
 use crate::media_files::MediaRoots;
+use crate::metrics::Tally;
+use crate::notes::Notes;
+use crate::notify::Receivers;
+use crate::presets::Presets;
 use crate::store::Store;
+use crate::thumbnails::Thumbnails;
 use crate::traffic::Traffic;
 use crate::turns::Turns;
+use crate::watch::Watch;
 
 /// The server's parts.
 pub(crate) struct Shared {
@@ -27,16 +34,25 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) tokens: Tokens,
     pub(crate) people: People,
+    pub(crate) pairing: Pairing,
     pub(crate) blobs: Blobs,
+    pub(crate) thumbnails: Thumbnails,
     pub(crate) data_dir: DataDir,
     pub(crate) roots: MediaRoots,
     pub(crate) traffic: Traffic,
     pub(crate) upload_turns: Turns<String>,
-    pub(crate) presets: Vec<PresetView>,
+    pub(crate) presets: Presets,
     pub(crate) parse_spec: SpecParser,
     pub(crate) aim_at_size: SizeAimer,
     pub(crate) shared_files: SharedFilesProof,
     pub(crate) stop: CancellationToken,
+    /// When the server started.
+    pub(crate) started_at: Millis,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) notes: Arc<Notes>,
+    pub(crate) watch: Watch,
+    pub(crate) receivers: Receivers,
+    pub(crate) automation: Automation,
 }
 
 impl Shared {
@@ -65,7 +81,7 @@ impl Shared {
     pub(crate) fn input_path(&self, job: &Job, input: &InputRef) -> PathBuf {
         match input {
             InputRef::Source => self.source_path(job),
-            InputRef::Blob(blob) => self.blobs.path(blob),
+            InputRef::Blob(blob) | InputRef::Copy(blob) => self.blobs.path(blob),
         }
     }
 }

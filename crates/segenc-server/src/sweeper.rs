@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use segenc_core::ids::AttemptId;
-use segenc_core::pool::Pool;
 use segenc_core::pool::job::{JobState, SourceLocation};
 use segenc_core::pool::task::AttemptState;
 use segenc_core::time::Millis;
 
 use crate::blobs::Stored;
 use crate::clock;
+use crate::coordinator::View;
 use crate::shared::Shared;
 
 /// Many ends in a row are swept together.
@@ -44,9 +44,9 @@ async fn sweep(shared: &Arc<Shared>) {
         let files = worker.blobs.list()?;
         let view = worker.coordinator.view();
         let needless: Vec<Stored> =
-            files.into_iter().filter(|file| !is_needed(&view.pool, file)).collect();
+            files.into_iter().filter(|file| !is_needed(&view, file)).collect();
         worker.blobs.remove(&needless);
-        std::io::Result::Ok(())
+        worker.thumbnails.sweep(&view.pool)
     })
     .await;
     match swept {
@@ -59,12 +59,15 @@ async fn sweep(shared: &Arc<Shared>) {
 
 /// A file is needed while its attempt runs, or while it is a result that something may still read: of an open,
 /// failed or canceled job every result, of a completed one the output alone.
-fn is_needed(pool: &Pool, file: &Stored) -> bool {
+fn is_needed(view: &View, file: &Stored) -> bool {
+    let pool = &view.pool;
     let Some(job) = pool.job(file.job) else { return false };
     let Some(task) = pool.task(file.attempt.task) else { return false };
     let state = task.attempt(file.attempt.number).map(|attempt| attempt.state);
     match (state, job.state) {
         (Some(AttemptState::Running), _) => true,
+        // What a rule has ended is not taken up again.
+        (_, JobState::Canceled) if view.notes.of(file.job).is_some() => false,
         (Some(AttemptState::Succeeded), JobState::Completed) => {
             let output = job.merge.and_then(|merge| pool.task(merge)?.output());
             output.is_some_and(|blob| blob.name == name_of(file.job.0, file.attempt))

@@ -23,6 +23,8 @@ pub(crate) enum Occurrence {
     Retry,
     /// The server looks at the clock.
     Tick,
+    /// What the server wrote is on its disk, or could not be put there.
+    Stored(u64),
     /// A message arrives at the server.
     Call(Letter, Command),
     /// Something happens on a machine, unless its process is another one by then.

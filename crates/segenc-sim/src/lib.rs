@@ -1,21 +1,25 @@
 //! A farm in one thread: the real rules of the pool under seeded faults, with a simulated clock.
 //!
-//! A seed makes a scenario: jobs, workers of different speeds, a network that loses, doubles and delays
-//! messages, workers that die, freeze and come back late, a server that is killed and restarts from
-//! what it stored, and users that pause, drain and cancel. After every decision the pool's invariants
+//! A seed makes a scenario: jobs, workers of different speeds and clocks, a network that loses, doubles, delays
+//! and cuts off messages, workers that die at any step, freeze, slow down and come back late, a server that is
+//! killed before or after its disk has what it wrote and restarts from that, disks that are slow or full, a wall
+//! clock that is set, and users that pause, resume, drain, cancel, retry and delete. After every event the pool's invariants
 //! are checked, and a witness of its own compares what happened with what may happen. The same seed is
 //! the same run. Nothing here reads a clock or starts a thread.
 
 mod agenda;
 mod farm;
 mod host;
-mod random;
+pub mod random;
 mod scenario;
 mod server;
+pub mod tail;
 mod witness;
 
 use segenc_core::time::Millis;
 use thiserror::Error;
+
+use crate::farm::Telling;
 
 /// How a run ended that broke no invariant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +42,10 @@ pub struct Outcome {
     pub rejections: u64,
     /// Events that it stored.
     pub events: u64,
+    /// Backups of late attempts.
+    pub backups: u64,
+    /// How often the server died and came back.
+    pub restarts: u64,
 }
 
 impl Outcome {
@@ -74,6 +82,10 @@ pub struct Summary {
     pub commands: u64,
     /// Events stored.
     pub events: u64,
+    /// Backups of late attempts.
+    pub backups: u64,
+    /// How often the server died and came back.
+    pub restarts: u64,
     /// The mean of makespan over ideal among the calm runs, in thousandths.
     pub mean_ratio_permille: u64,
     /// The worst of them.
@@ -90,7 +102,14 @@ pub const VIOLATIONS_MAX: usize = 20;
 /// # Errors
 /// When the pool broke an invariant.
 pub fn run(seed: u64) -> Result<Outcome, Violation> {
-    farm::run(&scenario::draw(seed))
+    farm::run(&scenario::draw(seed), Telling::Nothing).result
+}
+
+/// Runs one seed and tells everything that happened, line by line.
+#[must_use = "a run is made for what it tells"]
+pub fn replay(seed: u64) -> (Vec<String>, Result<Outcome, Violation>) {
+    let ended = farm::run(&scenario::draw(seed), Telling::Everything);
+    (ended.trace, ended.result)
 }
 
 /// Runs `count` seeds from `first` on.
@@ -105,6 +124,8 @@ pub fn run_many(first: u64, count: u64) -> Summary {
                 summary.completed += outcome.completed;
                 summary.commands += outcome.commands;
                 summary.events += outcome.events;
+                summary.backups += outcome.backups;
+                summary.restarts += outcome.restarts;
                 if outcome.calm {
                     summary.calm += 1;
                     let ratio = outcome.ratio_permille();

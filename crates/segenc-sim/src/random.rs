@@ -5,16 +5,19 @@
 
 /// A stream of random numbers.
 #[derive(Debug, Clone)]
-pub(crate) struct Random {
+pub struct Random {
     state: u64,
 }
 
 impl Random {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// The numbers of this seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
         Self { state: seed }
     }
 
-    pub(crate) const fn next(&mut self) -> u64 {
+    /// The next number.
+    pub const fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,17 +26,17 @@ impl Random {
     }
 
     /// A number from `low` to `high`, both included. The slight bias of the remainder does not matter.
-    pub(crate) const fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub const fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }
 
     /// Whether something happens that happens `permille` times in a thousand.
-    pub(crate) const fn chance(&mut self, permille: u64) -> bool {
+    pub const fn chance(&mut self, permille: u64) -> bool {
         self.next() % 1000 < permille
     }
 
     /// A position in a list that is not empty.
-    pub(crate) fn position(&mut self, length: usize) -> usize {
+    pub fn position(&mut self, length: usize) -> usize {
         let length = u64::try_from(length).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.next() % length).unwrap_or_default()
     }

@@ -1,28 +1,18 @@
 //! What a seed stands for: jobs, machines, the network, and what goes wrong when.
 
-use segenc_core::plan::{Cut, Film, Frames, Origin, OutputStream, PlanHeader, Segment, Way};
+pub(crate) mod film;
+
+use segenc_core::plan::{PlanHeader, Segment};
 use segenc_core::pool::command::NewJob;
-use segenc_core::pool::job::{Fingerprint, SourceLocation, SourceRef};
-use segenc_core::rate::{Notes, Overshoot, Passes, QualityScale, RateAim, RateWish};
-use segenc_core::source::SourceFacts;
-use segenc_core::spec::{JobSpec, SplitPolicy, Verify, VideoEncode, VideoSpec};
-use segenc_core::time::{MICROSECONDS, Millis, PtsRange};
+use segenc_core::time::Millis;
 
 use crate::random::Random;
+use crate::server::Backups;
 
 /// The encoder that jobs ask for; not every machine has it.
-const ENCODER: &str = "libx265";
+pub(crate) const ENCODER: &str = "libx265";
 /// What every machine has.
 const USUAL_ENCODER: &str = "libx264";
-/// Frames of every segment: their number plays no part, only whether it is the planned one.
-const FRAMES: u64 = 240;
-
-/// Bitrate of jobs that wish one: segments last a millisecond.
-const BITS_PER_SECOND: u64 = 1_000_000_000;
-/// What is weighed beside the film, in bytes.
-pub(crate) const WEIGHT: u64 = 100_000;
-/// Size of files that are to have one.
-const FILE_BYTES: u64 = 10_000_000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
@@ -37,6 +27,7 @@ pub(crate) struct Scenario {
     /// By then.
     pub(crate) deadline: Millis,
     pub(crate) ideal: Millis,
+    pub(crate) backups: Backups,
 }
 
 /// A job and the truth about it, which only its workers see.
@@ -46,6 +37,8 @@ pub(crate) struct Wish {
     pub(crate) job: NewJob,
     pub(crate) header: PlanHeader,
     pub(crate) segments: Vec<Segment>,
+    /// How much work each segment really is; what the plan says of it is only about right.
+    pub(crate) true_work: Vec<u64>,
     /// Segments that come out wrong on the first rung; the flag: on the second one too.
     pub(crate) stubborn: Vec<(u32, Rungs)>,
     /// Segments that come out larger than their bits.
@@ -73,6 +66,10 @@ pub(crate) struct Machine {
     pub(crate) extradata: String,
     /// How often its attempts fail, in thousandths, until it gets quiet.
     pub(crate) failing: u64,
+    /// How often its process dies at a step, in thousandths, until it gets quiet.
+    pub(crate) brittle: u64,
+    /// How long its clock takes for a second.
+    pub(crate) clock_permille: u64,
 }
 
 /// What messages meet, in thousandths and milliseconds, until it gets quiet.
@@ -82,6 +79,20 @@ pub(crate) struct Network {
     pub(crate) doubled: u64,
     pub(crate) late: u64,
     pub(crate) latest: Millis,
+    /// How often the server dies when it has written, in ten thousandths: before the disk has it, or after.
+    pub(crate) server_brittle: u64,
+}
+
+/// What a partition keeps away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Both,
+    /// What the worker says.
+    Requests,
+    /// What the server answers.
+    Answers,
+    /// Only what is large.
+    Uploads,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -96,12 +107,28 @@ pub(crate) enum Mishap {
     LineLost(usize),
     /// It stands still for this time, and goes on as if nothing had been.
     Freeze(usize, Millis),
+    /// What it does takes so many times longer from now on.
+    Slow(usize, u64),
+    /// Nothing gets through for this time.
+    Cut(usize, Direction, Millis),
     /// The server dies and is back after this time.
     Server(Millis),
+    /// Storing takes long for this time.
+    SlowDisk(Millis),
+    /// Nothing can be stored for this time.
+    FullDisk(Millis),
+    /// The same, of outputs only.
+    FullBlobs(Millis),
+    /// The server's clock is set.
+    Clock(i64),
     Pause(usize),
     Resume(usize),
     Cancel(usize),
     Abandon(usize),
+    Retry(usize),
+    Delete(usize),
+    Wake(usize),
+    Stand(usize),
     Drain(usize),
     Release(usize),
     Remove(usize),
@@ -116,7 +143,7 @@ pub(crate) fn draw(seed: u64) -> Scenario {
     let calm = random.chance(125);
     let machines = draw_machines(&mut random, calm);
     let count = if calm { 1 } else { random.between(1, 3) };
-    let jobs: Vec<Wish> = (0..count).map(|_| draw_wish(&mut random, calm)).collect();
+    let jobs: Vec<Wish> = (0..count).map(|_| film::draw_wish(&mut random, calm)).collect();
     let work: u64 = jobs.iter().map(|wish| wish.work).sum();
     let speed = |machine: &Machine| machine.speed * u64::from(machine.slots);
     let able = machines.iter().filter(|machine| machine.encoders.iter().any(|it| it == ENCODER));
@@ -135,6 +162,7 @@ pub(crate) fn draw(seed: u64) -> Scenario {
         quiet_from,
         deadline,
         ideal: 1000 * work / together.max(1),
+        backups: Backups::Made,
     }
 }
 
@@ -160,6 +188,8 @@ fn draw_machines(random: &mut Random, calm: bool) -> Vec<Machine> {
                     1..=4 => random.between(1, 80),
                     _ => 0,
                 },
+                brittle: if !calm && random.chance(200) { random.between(1, 20) } else { 0 },
+                clock_permille: if calm { 1000 } else { random.between(700, 1500) },
             }
         })
         .collect()
@@ -167,13 +197,14 @@ fn draw_machines(random: &mut Random, calm: bool) -> Vec<Machine> {
 
 const fn draw_network(random: &mut Random, calm: bool) -> Network {
     if calm {
-        return Network { lost: 0, doubled: 0, late: 0, latest: 0 };
+        return Network { lost: 0, doubled: 0, late: 0, latest: 0, server_brittle: 0 };
     }
     Network {
         lost: random.between(0, 150),
         doubled: random.between(0, 150),
         late: random.between(0, 80),
         latest: random.between(500, 25_000),
+        server_brittle: if random.chance(200) { random.between(1, 200) } else { 0 },
     }
 }
 
@@ -183,13 +214,13 @@ fn draw_mishaps(
     jobs: usize,
     until: Millis,
 ) -> Vec<(Millis, Mishap)> {
-    let count = if until == 0 { 0 } else { random.between(0, 12) };
+    let count = if until == 0 { 0 } else { random.between(0, 16) };
     let mut mishaps = Vec::new();
     for _ in 0..count {
         let at = random.between(0, until - 1);
         let machine = random.position(machines);
         let job = random.position(jobs);
-        let mishap = match random.between(0, 26) {
+        let mishap = match random.between(0, 44) {
             0..=4 => Mishap::Kill(machine, random.between(100, 40_000)),
             5 => Mishap::Forget(machine, random.between(100, 40_000)),
             6 => Mishap::SignOff(machine, random.between(100, 40_000)),
@@ -205,6 +236,17 @@ fn draw_mishaps(
             19 | 20 => Mishap::Release(machine),
             21 => Mishap::Remove(machine),
             22 | 23 => Mishap::LineLost(machine),
+            24..=26 => Mishap::Slow(machine, random.between(2, 20)),
+            27..=30 => Mishap::Cut(machine, draw_direction(random), random.between(500, 40_000)),
+            31 | 32 => Mishap::SlowDisk(random.between(500, 20_000)),
+            33 | 34 => Mishap::FullDisk(random.between(500, 30_000)),
+            35 | 36 => Mishap::FullBlobs(random.between(500, 30_000)),
+            37 => Mishap::Clock(random.between(1, 3_600_000).cast_signed()),
+            38 => Mishap::Clock(-random.between(1, 3_600_000).cast_signed()),
+            39 => Mishap::Retry(job),
+            40 => Mishap::Delete(job),
+            41 => Mishap::Wake(machine),
+            42 => Mishap::Stand(machine),
             _ => Mishap::Claim(machine),
         };
         mishaps.push((at, mishap));
@@ -212,156 +254,11 @@ fn draw_mishaps(
     mishaps
 }
 
-fn draw_wish(random: &mut Random, calm: bool) -> Wish {
-    let whole = !calm && random.chance(80);
-    let count = if whole { 0 } else { random.between(1, 30) };
-    let count = if calm { random.between(50, 60) } else { count };
-    let least = if calm { 1_000 } else { 200 };
-    let segments: Vec<Segment> = (0..count)
-        .map(|index| draw_segment(index, index + 1 == count, random.between(least, 3_000)))
-        .collect();
-    let mut stubborn = Vec::new();
-    if !calm {
-        for segment in &segments {
-            if random.chance(20) {
-                let rungs = if random.chance(150) { Rungs::Three } else { Rungs::Two };
-                stubborn.push((segment.index, rungs));
-            }
-        }
-    }
-    let fat = segments.iter().filter(|_| random.chance(100)).map(|segment| segment.index).collect();
-    let mut spec = spec();
-    let mut layout = Vec::new();
-    if !calm && random.chance(350) {
-        let file = random.chance(400);
-        // A size of the whole file that is too small fails the job, as it should.
-        let too_small = random.chance(100);
-        let aim = match (file, too_small) {
-            (false, _) => RateAim::BitsPerSecond(BITS_PER_SECOND),
-            (true, false) => RateAim::FileBytes(FILE_BYTES),
-            (true, true) => RateAim::FileBytes(WEIGHT),
-        };
-        spec.rate = Some(rate(aim));
-        layout.push(OutputStream { source_stream: 1, origin: Origin::Copied });
-    }
-    let work = segments.iter().map(|segment| segment.source_bytes).sum::<u64>().max(5_000);
-    Wish {
-        at: if calm { 0 } else { random.between(0, 15_000) },
-        job: NewJob {
-            name: "film".to_owned(),
-            spec,
-            source: source(),
-            output_path: None,
-            priority: i32::try_from(random.between(0, 2)).unwrap_or_default(),
-        },
-        header: PlanHeader {
-            way: if whole {
-                Way::Whole { reason: "a filter sees the whole title".to_owned() }
-            } else {
-                Way::Segments
-            },
-            film: Some(Film {
-                stream: 0,
-                timebase: MICROSECONDS,
-                shift: 0,
-                rate: None,
-                mastering: None,
-            }),
-            layout,
-            other_streams: !calm && random.chance(500),
-            target_millis: 6_000,
-            encoder_threads: 1,
-        },
-        segments,
-        stubborn,
-        fat,
-        work,
-    }
-}
-
-fn draw_segment(index: u64, last: bool, work: u64) -> Segment {
-    let index = u32::try_from(index).unwrap_or(u32::MAX);
-    let start = i64::from(index) * 1000;
-    let end = start + 1000;
-    Segment {
-        index,
-        range: PtsRange { start: Some(start), end: Some(end) },
-        filter_range: PtsRange { start: Some(start), end: Some(end) },
-        start,
-        end,
-        seek_micros: None,
-        longer_seek_micros: None,
-        expected: Frames {
-            count: FRAMES,
-            first_pts: start,
-            last_pts: end - 1,
-            pts_sha256: String::new(),
-        },
-        source_bytes: work,
-        cut: if last { Cut::End } else { Cut::Frame },
-    }
-}
-
-fn spec() -> JobSpec {
-    JobSpec {
-        container: "matroska".to_owned(),
-        args: Vec::new(),
-        maps: Vec::new(),
-        video: VideoSpec::Encode(VideoEncode {
-            encoder: ENCODER.to_owned(),
-            options: Vec::new(),
-            filter: None,
-        }),
-        codecs: Vec::new(),
-        stream_options: Vec::new(),
-        mux_options: Vec::new(),
-        dropped_kinds: Vec::new(),
-        split: SplitPolicy::Segments { run_up: 0, run_out: 0 },
-        verify: Verify::Quick,
-        segment_seconds: None,
-        dynamic_hdr: segenc_core::spec::DynamicHdr::Refuse,
-        rate: None,
-        buffer: None,
-    }
-}
-
-/// A wish whose options play no part: only what is asked for and what comes out.
-fn rate(aim: RateAim) -> RateWish {
-    RateWish {
-        aim,
-        passes: Passes {
-            measure: Vec::new(),
-            quality: QualityScale {
-                option: "crf".to_owned(),
-                at_reference: 20,
-                per_halving: 6,
-                least: 10,
-                most: 40,
-            },
-            real: Vec::new(),
-            bitrate_option: "b:v".to_owned(),
-            notes: Notes::Measured,
-            overshoot: Overshoot { usual: 0, per_doubling: 0 },
-        },
-    }
-}
-
-fn source() -> SourceRef {
-    SourceRef {
-        location: SourceLocation::Upload("film".to_owned()),
-        name: "film.mkv".to_owned(),
-        fingerprint: Fingerprint { size: 0, modified: 0, head_and_tail: String::new() },
-    }
-}
-
-/// What every analysis sees of every source.
-pub(crate) fn facts() -> SourceFacts {
-    SourceFacts {
-        demuxer: "matroska,webm".to_owned(),
-        start_micros: 0,
-        duration_micros: None,
-        size: 0,
-        streams: Vec::new(),
-        chapters: 0,
+fn draw_direction(random: &mut Random) -> Direction {
+    match random.between(0, 3) {
+        0 => Direction::Requests,
+        1 => Direction::Answers,
+        2 => Direction::Uploads,
+        _ => Direction::Both,
     }
 }

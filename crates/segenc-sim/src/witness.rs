@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use segenc_core::ids::{AttemptId, JobId, TaskId, WorkerId};
+use segenc_core::ids::{AttemptId, AttemptNumber, JobId, TaskId, WorkerId};
 use segenc_core::pool::Pool;
 use segenc_core::pool::command::{Answer, Command, Directive};
 use segenc_core::pool::event::{Event, Happening};
-use segenc_core::pool::limits::LEASE_MILLIS;
-use segenc_core::pool::task::{TaskKind, TaskState};
+use segenc_core::pool::limits::{LEASE_MILLIS, TICK_LATE_MILLIS};
+use segenc_core::pool::task::{AttemptRole, AttemptState, TaskKind, TaskState};
 use segenc_core::time::Millis;
 
 #[derive(Debug, Default)]
@@ -25,6 +25,12 @@ pub(crate) struct Witness {
     allocated: BTreeSet<JobId>,
     /// Attempts whose result was looked at and found wrong.
     judged: BTreeSet<AttemptId>,
+    /// Results whose worker was told that they count.
+    told: BTreeSet<AttemptId>,
+    /// Jobs that users had forgotten.
+    deleted: BTreeSet<JobId>,
+    /// When the server looked at the clock last.
+    ticked: Option<Millis>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -42,8 +48,8 @@ impl Witness {
         event: &Event,
     ) -> Result<(), String> {
         match &event.what {
-            Happening::AttemptStarted { attempt, worker } => {
-                self.started(event.at, *attempt, *worker)
+            Happening::AttemptStarted { attempt, worker, role } => {
+                self.started(event.at, *attempt, *worker, *role)
             }
             Happening::OutputStored { attempt, .. } => {
                 self.delivered.insert(*attempt);
@@ -65,13 +71,22 @@ impl Witness {
                 Ok(())
             }
             Happening::JobCompleted { job } => self.completed(pool, *job),
+            Happening::SegmentRunUpLengthened { task } => {
+                match self.current.range(all_of(*task)).next() {
+                    Some((id, _)) => Err(format!("the rung changed while attempt {id} runs on it")),
+                    None => Ok(()),
+                }
+            }
+            Happening::JobDeleted { job } => {
+                self.deleted.insert(*job);
+                Ok(())
+            }
             Happening::JobCreated { .. }
             | Happening::PlanStarted { .. }
             | Happening::SegmentsPlanned { .. }
             | Happening::SegmentsRetaken { .. }
             | Happening::PlanCompleted { .. }
             | Happening::SplitAbandoned { .. }
-            | Happening::SegmentRunUpLengthened { .. }
             | Happening::TaskFailed { .. }
             | Happening::MergeReady { .. }
             | Happening::JobFailed { .. }
@@ -79,7 +94,6 @@ impl Witness {
             | Happening::JobPaused { .. }
             | Happening::JobResumed { .. }
             | Happening::JobRetried { .. }
-            | Happening::JobDeleted { .. }
             | Happening::WorkerRegistered { .. }
             | Happening::WorkerChanged { .. }
             | Happening::WorkerRemoved { .. } => Ok(()),
@@ -107,7 +121,31 @@ impl Witness {
         }
     }
 
-    fn started(&mut self, at: Millis, id: AttemptId, worker: WorkerId) -> Result<(), String> {
+    /// A task is handed out when nobody has it, or once more as a backup to somebody else.
+    fn is_free_for(
+        &self,
+        id: AttemptId,
+        worker: WorkerId,
+        role: AttemptRole,
+    ) -> Result<(), String> {
+        let mut holders = self.current.range(all_of(id.task)).map(|(_, current)| current);
+        match (role, holders.next(), holders.next()) {
+            (AttemptRole::Regular, None, None) => Ok(()),
+            (AttemptRole::Backup, Some(one), None) if one.worker != worker => Ok(()),
+            (AttemptRole::Regular | AttemptRole::Backup, one, two) => {
+                Err(format!("{role:?} attempt {id} began beside {one:?} and {two:?}"))
+            }
+        }
+    }
+
+    fn started(
+        &mut self,
+        at: Millis,
+        id: AttemptId,
+        worker: WorkerId,
+        role: AttemptRole,
+    ) -> Result<(), String> {
+        self.is_free_for(id, worker, role)?;
         // An abandoned split takes a new task; nothing that is done is ever done again.
         if self.accepted.contains_key(&id.task) {
             return Err(format!("task {} is done, but was handed out again", id.task));
@@ -214,7 +252,9 @@ impl Witness {
             (Command::ReportStatus { worker, attempt, .. }, Answer::Directive(directive)) => {
                 let current = self.current.get_mut(attempt);
                 match (current, directive) {
-                    (Some(current), Directive::Continue) if current.worker == *worker => {
+                    (Some(current), Directive::Continue | Directive::Pause)
+                        if current.worker == *worker =>
+                    {
                         current.heard_at = now;
                     }
                     (None, Directive::Stop) => {}
@@ -232,15 +272,57 @@ impl Witness {
                 }
             }
             (Command::FinishTask { attempt, .. }, _) => {
-                let accepted = self.accepted.get(&attempt.task) == Some(attempt);
-                if !accepted && !self.judged.contains(attempt) {
-                    return Err(format!("attempt {attempt} was told it is done, but it is not"));
+                let done = self.accepted.contains_key(&attempt.task);
+                if done && self.current.range(all_of(attempt.task)).next().is_some() {
+                    return Err(format!("task {} is done, but goes on elsewhere", attempt.task));
                 }
             }
-            (Command::Tick, _) => return self.no_dead_lease(pool, now),
+            (Command::Tick, _) => {
+                self.follow_clock(now);
+                return self.no_dead_lease(pool, now);
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// A worker is told what became of its result.
+    pub(crate) fn acknowledged(
+        &mut self,
+        command: &Command,
+        answer: &Answer,
+    ) -> Result<(), String> {
+        if let (Command::FinishTask { attempt, .. }, Answer::Done) = (command, answer) {
+            if self.accepted.get(&attempt.task) == Some(attempt) {
+                self.told.insert(*attempt);
+            } else if !self.judged.contains(attempt) {
+                return Err(format!("attempt {attempt} was told it is done, but it is not stored"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What workers were told to be done is so still, unless its job was forgotten.
+    pub(crate) fn check_kept(&self, pool: &Pool) -> Result<(), String> {
+        for id in &self.told {
+            let kept = pool.task(id.task).and_then(|task| task.attempt(id.number));
+            if kept.is_some_and(|attempt| attempt.state != AttemptState::Succeeded) {
+                return Err(format!("attempt {id} was told it is done, but it is no more"));
+            }
+            if kept.is_none() && self.deleted.is_empty() {
+                return Err(format!("attempt {id} was told it is done, and is lost"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The server stood still or its clock was set: nobody was silent meanwhile.
+    fn follow_clock(&mut self, now: Millis) {
+        let late = self.ticked.is_some_and(|ticked| now.saturating_sub(ticked) > TICK_LATE_MILLIS);
+        for current in self.current.values_mut() {
+            current.heard_at = if late { now } else { current.heard_at.min(now) };
+        }
+        self.ticked = Some(now);
     }
 
     fn no_dead_lease(&self, pool: &Pool, now: Millis) -> Result<(), String> {
@@ -258,8 +340,17 @@ impl Witness {
 
     /// The server was restarted and is back at `at`: nobody knows who spoke when.
     pub(crate) fn restarted(&mut self, at: Millis) {
+        self.ticked = None;
         for current in self.current.values_mut() {
             current.heard_at = at;
         }
+    }
+}
+
+/// All attempts of a task.
+fn all_of(task: TaskId) -> std::ops::RangeInclusive<AttemptId> {
+    AttemptId { task, number: AttemptNumber(0) }..=AttemptId {
+        task,
+        number: AttemptNumber(u32::MAX),
     }
 }

@@ -1,10 +1,15 @@
-//! Analysis of a source: its facts, then the packets of its film, reported while they are read.
+//! Analysis of a source: its facts, then the packets of its film, reported while they are read; or a copy of its
+//! film, where the server wants one, and the packets of that.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use segenc_core::ids::AttemptId;
 use segenc_core::source::{Packet, SourceFacts};
-use segenc_media::{Attempt, MediaInput, Progress, WorkError, packets, probe};
+use segenc_media::{
+    Attempt, Copied, FilmCopy, MediaInput, Progress, WorkError, copy_film, packets, probe,
+    why_packets_are_no_pictures,
+};
 use segenc_proto::{convert, grpc};
 
 use crate::backoff::Backoff;
@@ -48,22 +53,88 @@ enum Sent {
 }
 
 impl Analysis<'_> {
-    /// Reads and reports until the server has all it wants.
-    pub(crate) async fn run(&self) -> Result<(), WorkError> {
+    /// Reads and reports until the server has all it wants. Gives the copy of the film, if it wants that too.
+    pub(crate) async fn run(&self) -> Result<Option<PathBuf>, WorkError> {
         let facts = probe(self.attempt, self.source).await?;
+        let mut copy: Option<FilmCopy> = None;
         for _ in 0..READINGS_MAX {
             let mut report = self.empty_report();
             report.facts = Some(convert::source_facts_message(&facts));
             let answer = self.report(report).await?;
-            let Some(stream) = answer.film_stream else { return Ok(()) };
-            match self.send_packets(&facts, stream).await? {
-                Sent::All | Sent::NoMoreWanted => return Ok(()),
+            let Some(stream) = answer.film_stream else { return Ok(None) };
+            let sent = match answer.copy {
+                Some(wanted) => {
+                    let made = match copy.take() {
+                        Some(made) => made,
+                        None => match self.copy(&facts, stream, &wanted.beside).await? {
+                            Some(made) => made,
+                            None => return Ok(None),
+                        },
+                    };
+                    let sent = self.send_listed(&made.packets).await?;
+                    copy = Some(made);
+                    sent
+                }
+                None => self.look_and_send(&facts, stream).await?,
+            };
+            match sent {
+                Sent::All => return Ok(copy.map(|copy| copy.path)),
+                Sent::NoMoreWanted => return Ok(None),
                 Sent::Forgotten => {
                     tracing::info!(attempt = %self.id, "the server lost the packets; reading again");
                 }
             }
         }
         Err(WorkError::Failed(failures::analysis_not_taken()))
+    }
+
+    /// Copies the film, or reports why it must not be cut.
+    async fn copy(
+        &self,
+        facts: &SourceFacts,
+        film: u32,
+        beside: &[u32],
+    ) -> Result<Option<FilmCopy>, WorkError> {
+        match copy_film(self.attempt, self.source, facts, film, beside).await? {
+            Copied::Made(copy) => Ok(Some(copy)),
+            Copied::Unsplittable(reason) => {
+                self.say_unsplittable(reason).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn say_unsplittable(&self, reason: String) -> Result<(), WorkError> {
+        tracing::info!(attempt = %self.id, reason, "the film must not be cut");
+        let mut report = self.empty_report();
+        report.unsplittable = Some(reason);
+        self.report(report).await.map(drop)
+    }
+
+    /// Sends the packets of the source, unless they are no pictures.
+    async fn look_and_send(&self, facts: &SourceFacts, stream: u32) -> Result<Sent, WorkError> {
+        if let Some(film) = facts.streams.iter().find(|known| known.index == stream) {
+            let odd = why_packets_are_no_pictures(self.attempt, self.source, facts, film).await?;
+            if let Some(reason) = odd {
+                self.say_unsplittable(reason).await?;
+                return Ok(Sent::NoMoreWanted);
+            }
+        }
+        self.send_packets(facts, stream).await
+    }
+
+    /// Sends packets that are known already.
+    async fn send_listed(&self, packets: &[Packet]) -> Result<Sent, WorkError> {
+        let mut first = 0;
+        for batch in packets.chunks(BATCH_MAX) {
+            match self.send_batch(first, batch).await? {
+                Sent::All => {}
+                ended @ (Sent::NoMoreWanted | Sent::Forgotten) => return Ok(ended),
+            }
+            first += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+            self.attempt.progress.send_replace(Progress { frames: first, speed_millifps: 0 });
+        }
+        Ok(Sent::All)
     }
 
     async fn send_packets(&self, facts: &SourceFacts, stream: u32) -> Result<Sent, WorkError> {

@@ -8,8 +8,8 @@ use segenc_core::pool::task::Observed;
 use segenc_core::work::{MergeFrom, Pass, Work};
 use segenc_media::confinement::Confinement;
 use segenc_media::{
-    Made, Progress, Tools, WorkError, encode_noted, encode_other_streams, encode_segment,
-    encode_whole, measure_segment, merge, weigh,
+    Made, Progress, Suspension, Tools, WorkError, encode_noted, encode_other_streams,
+    encode_segment, encode_whole, measure_segment, merge, weigh,
 };
 use segenc_proto::convert::AssignedTask;
 use tokio::sync::watch;
@@ -24,6 +24,7 @@ use crate::occupancy::Place;
 use crate::scratch::Scratch;
 use crate::server::Session;
 use crate::source_cache::SourceCache;
+use crate::thumbnail::{self, Thumbnail, Thumbnails};
 
 /// A canceled program is killed at once; if that cannot be waited for longer than this, it is left to
 /// the system.
@@ -42,6 +43,8 @@ pub(crate) struct Workshop {
     pub(crate) threads: u32,
     /// Confines the programs, where that can be had.
     pub(crate) launcher: Option<PathBuf>,
+    /// Whether small pictures are made.
+    pub(crate) thumbnails: Thumbnails,
 }
 
 /// Runs an attempt that holds `place`, until it is delivered or `cancel` ends it.
@@ -53,12 +56,14 @@ pub(crate) async fn run(
     cancel: CancellationToken,
 ) {
     let (progress, seen) = watch::channel(Progress::default());
+    let (suspension, suspended) = watch::channel(Suspension::default());
     let heartbeat = Heartbeat {
         session: session.clone(),
         attempt: task.attempt,
         progress: seen,
         frames: expected_frames(&task.work),
         place: Arc::clone(&place),
+        suspension,
         cancel: cancel.clone(),
     };
     let heartbeat = heartbeat.start();
@@ -73,6 +78,7 @@ pub(crate) async fn run(
                 progress,
                 encode_threads: workshop.threads,
                 confinement: None,
+                suspension: Some(suspended),
             };
             let work = Running { workshop, session, task: &task, place: &place, surroundings };
             tokio::select! {
@@ -84,8 +90,19 @@ pub(crate) async fn run(
     };
     place.leave_slot();
     let (job, attempt) = (task.job, task.attempt);
-    Delivery { session, job, attempt, cancel: &cancel }.run(ending).await;
-    drop(heartbeat);
+    let film = thumbnail::file_of(&ending);
+    let picture = async {
+        if let (Ok(folder), Some(film)) = (&folder, film) {
+            let folder = folder.path();
+            let cancel = &cancel;
+            Thumbnail { workshop, session, task: &task, folder, cancel }.make_and_send(&film).await;
+        }
+    };
+    let delivery = async {
+        Delivery { session, job, attempt, cancel: &cancel }.run(ending).await;
+        drop(heartbeat);
+    };
+    tokio::join!(delivery, picture);
     if let Ok(folder) = folder {
         remove(folder).await;
     }
@@ -147,8 +164,11 @@ impl Running<'_> {
         match &self.task.work {
             Work::Analysis => {
                 let id = self.task.attempt;
-                Analysis { session: self.session, id, attempt, source }.run().await?;
-                Ok(Ending::Reported(Observed::default()))
+                let copy = Analysis { session: self.session, id, attempt, source }.run().await?;
+                Ok(match copy {
+                    Some(path) => Ending::File(path, Observed::default()),
+                    None => Ending::Reported(Observed::default()),
+                })
             }
             Work::Segment(work) => match &work.pass {
                 Pass::Only => encode_segment(attempt, source, work).await.map(file),

@@ -51,6 +51,8 @@ pub(crate) async fn look(
         encoders: encoders(tools, tried_file, wanted).await,
         ffmpeg_version: tools.version.text.clone(),
         platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        // Windows has no such signal.
+        can_pause: cfg!(unix),
     };
     Capabilities { slots, profile }
 }

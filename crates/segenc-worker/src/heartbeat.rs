@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use segenc_core::ids::AttemptId;
-use segenc_media::Progress;
+use segenc_media::{Progress, Suspension};
 use segenc_proto::grpc;
 use segenc_proto::grpc::status_answer::Directive;
 use tokio::sync::watch;
@@ -37,6 +37,8 @@ pub(crate) struct Heartbeat {
     pub(crate) frames: Option<u64>,
     /// Told when the slot will soon be free.
     pub(crate) place: Arc<Place>,
+    /// Told whether its programs stand still.
+    pub(crate) suspension: watch::Sender<Suspension>,
     /// Canceled when the server wants the attempt stopped.
     pub(crate) cancel: CancellationToken,
 }
@@ -59,7 +61,13 @@ impl Heartbeat {
                 self.place.ending();
             }
             let report = status_report(self.attempt, progress);
-            if stops(&self.session.report(report).await) {
+            let answer = self.session.report(report).await;
+            if let Some(suspension) = suspension(&answer) {
+                // Only what is new: who stopped a program by hand wants it stopped.
+                self.suspension
+                    .send_if_modified(|now| std::mem::replace(now, suspension) != suspension);
+            }
+            if stops(&answer) {
                 tracing::info!(attempt = %self.attempt, "told to stop");
                 self.cancel.cancel();
                 return;
@@ -77,6 +85,16 @@ pub(crate) fn status_report(attempt: AttemptId, progress: Progress) -> grpc::Sta
         speed_millifps: progress.speed_millifps,
         facts: None,
         packets: None,
+        unsplittable: None,
+    }
+}
+
+/// Whether the attempt goes on or stands still, if the answer to a report says so.
+fn suspension(answer: &Result<grpc::StatusAnswer, CallError>) -> Option<Suspension> {
+    match answer.as_ref().ok()?.directive() {
+        Directive::Pause => Some(Suspension::Stands),
+        Directive::Continue => Some(Suspension::Runs),
+        Directive::Stop | Directive::Unspecified => None,
     }
 }
 
@@ -85,7 +103,7 @@ pub(crate) fn stops(answer: &Result<grpc::StatusAnswer, CallError>) -> bool {
     match answer {
         Ok(answer) => match answer.directive() {
             Directive::Stop => true,
-            Directive::Continue | Directive::Unspecified => false,
+            Directive::Continue | Directive::Pause | Directive::Unspecified => false,
         },
         // The attempt goes on meanwhile: its lease may still hold when the server is back.
         Err(CallError::Unreachable(_)) => false,
@@ -119,6 +137,19 @@ mod tests {
         assert!(nearly_done(at(80), Some(100), ten));
         assert!(nearly_done(at(100), Some(100), ten));
         assert!(!nearly_done(at(100), None, ten));
+    }
+
+    #[test]
+    fn a_pause_lasts_until_the_server_says_otherwise() {
+        let told = |directive: Directive| {
+            suspension(&Ok(grpc::StatusAnswer {
+                directive: directive.into(),
+                ..Default::default()
+            }))
+        };
+        assert_eq!(told(Directive::Pause), Some(Suspension::Stands));
+        assert_eq!(told(Directive::Continue), Some(Suspension::Runs));
+        assert_eq!(suspension(&Err(CallError::Unreachable(String::new()))), None);
     }
 
     #[test]

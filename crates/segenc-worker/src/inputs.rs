@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use segenc_core::failure::{Failure, FailureKind};
 use segenc_core::plan::Origin;
 use segenc_core::source::StreamKind;
-use segenc_core::work::{MergeFrom, MergedStream, Work};
+use segenc_core::work::{COPY_DEMUXER, MergeFrom, MergedStream, Work};
 use segenc_media::{MediaInput, WorkError};
 use segenc_proto::convert::{AssignedTask, InputLocation};
 
@@ -16,7 +16,7 @@ use crate::failures;
 use crate::fetch::{self, Wanted};
 use crate::server::Session;
 use crate::shared_files;
-use crate::source_cache::{OpenSource, SourceCache, SourceKey, View};
+use crate::source_cache::{OpenSource, Original, SourceCache, SourceKey, View};
 
 /// Files fetched side by side: enough to hide the way to the server, few enough not to crowd out others.
 const FETCHES_MAX: usize = 4;
@@ -59,7 +59,8 @@ impl Inputs {
                     });
                 }
                 None => {
-                    let key = SourceKey { job: task.job.0, size: input.size };
+                    let original = original(&task.work);
+                    let key = SourceKey { job: task.job.0, original, size: input.size };
                     let opened = cache.open(key, upstream, view(&task.work));
                     let source = opened.map_err(|error| {
                         WorkError::Failed(failures::scratch("make a file", &error))
@@ -101,6 +102,19 @@ impl Inputs {
     /// this is the reason to report.
     pub(crate) fn trouble(&self) -> Option<Failure> {
         self.open.iter().find_map(OpenSource::trouble).map(|trouble| failures::source(&trouble))
+    }
+}
+
+/// What input 0 is.
+fn original(work: &Work) -> Original {
+    match work {
+        Work::Segment(work) if work.demuxer == COPY_DEMUXER => Original::Copy,
+        Work::Analysis
+        | Work::Segment(_)
+        | Work::OtherStreams(_)
+        | Work::Weigh(_)
+        | Work::Whole(_)
+        | Work::Merge(_) => Original::Source,
     }
 }
 

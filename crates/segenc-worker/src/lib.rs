@@ -13,16 +13,20 @@ mod error;
 mod failures;
 mod fetch;
 mod heartbeat;
+mod hours;
 mod identity;
 mod inputs;
 mod occupancy;
 mod presence;
+mod pulse;
 mod registration;
 mod scratch;
 mod server;
 mod shared_files;
 mod slots;
 mod source_cache;
+mod thumbnail;
+mod timetable;
 mod upload;
 mod upstream;
 
@@ -39,11 +43,14 @@ use crate::attempt::Workshop;
 use crate::backoff::Backoff;
 use crate::capabilities::Capabilities;
 pub use crate::error::WorkerError;
+pub use crate::hours::{Hours, HoursError};
+pub use crate::pulse::Pulse;
 use crate::registration::Registration;
 use crate::scratch::Scratch;
 use crate::server::{Server, Session};
 use crate::slots::Stopped;
 use crate::source_cache::SourceCache;
+pub use crate::thumbnail::Thumbnails;
 
 /// Between two registrations at least this: a server that forgets its workers at once is not flooded.
 const REJOIN_FIRST: Duration = Duration::from_millis(500);
@@ -70,10 +77,16 @@ pub struct WorkerConfig {
     pub server_files: ServerFiles,
     /// Which encoders are tried before it registers.
     pub encoders: Encoders,
+    /// At which hours it takes tasks; always where none are given.
+    pub hours: Option<Hours>,
     /// ffmpeg and ffprobe, if somebody has found them already.
     pub tools: Option<Tools>,
     /// The program that confines others (see [`segenc_media::confinement`]), where there is one.
     pub launcher: Option<PathBuf>,
+    /// Whether small pictures of what it encodes are made for people who look on.
+    pub thumbnails: Thumbnails,
+    /// Where it shows that it lives.
+    pub pulse: Pulse,
 }
 
 /// Which encoders a worker tries, and offers if they work.
@@ -110,11 +123,13 @@ pub enum Leave {
 /// # Errors
 /// When the worker cannot work at all: no usable ffmpeg, a scratch folder or identity file that cannot be
 /// written, a server that does not let it in or is another one than the join string names.
-pub async fn run(
-    config: WorkerConfig,
-    mut leave: watch::Receiver<Leave>,
-) -> Result<(), WorkerError> {
+pub async fn run(config: WorkerConfig, leave: watch::Receiver<Leave>) -> Result<(), WorkerError> {
     install_crypto_provider();
+    let pulse = config.pulse.clone();
+    pulse.beside(live(config, leave)).await
+}
+
+async fn live(config: WorkerConfig, mut leave: watch::Receiver<Leave>) -> Result<(), WorkerError> {
     let server = Arc::new(Server::new(config.join.server.clone())?);
     let scratch = Scratch::open(&config.scratch)?;
     let tools = match config.tools.clone() {
@@ -136,7 +151,8 @@ pub async fn run(
     let cache = SourceCache::start(scratch.sources()).await.map_err(WorkerError::Loopback)?;
     let threads = profile.cores.div_ceil(slots.max(1)).max(1);
     let launcher = confining(config.launcher.clone());
-    let workshop = Arc::new(Workshop { tools, scratch, cache, threads, launcher });
+    let thumbnails = config.thumbnails;
+    let workshop = Arc::new(Workshop { tools, scratch, cache, threads, launcher, thumbnails });
     let registration = Registration {
         server: &server,
         join: &config.join,
@@ -150,9 +166,12 @@ pub async fn run(
             session = registration.register() => session?,
             () = soon_after(&mut leave) => return Ok(()),
         };
+        config.pulse.note_registered();
         let line = presence::keep(&session);
-        let stopped = slots::work(&workshop, &session, slots, &mut leave).await;
-        drop(line);
+        let timetable = timetable::follow(config.hours.clone(), &session);
+        let mut shift = timetable.shift.clone();
+        let stopped = slots::work(&workshop, &session, slots, &mut shift, &mut leave).await;
+        drop((line, timetable));
         match stopped {
             Stopped::Left => {
                 sign_off(&session).await;

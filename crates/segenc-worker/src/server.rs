@@ -161,6 +161,14 @@ impl Session {
         self.noticing(call).await.map(|grpc::FailAnswer {}| ())
     }
 
+    /// Says that this worker asks for nothing before a time.
+    pub(crate) async fn rest(&self, until_unix_millis: u64) -> Result<(), CallError> {
+        let request = authorized(grpc::RestNotice { until_unix_millis }, &self.token)?;
+        let mut client = self.server.client.clone();
+        let call = self.server.answered(CALL_WITHIN, client.rest(request));
+        self.noticing(call).await.map(|grpc::RestAnswer {}| ())
+    }
+
     /// Gives back whatever this worker holds.
     pub(crate) async fn sign_off(&self) -> Result<(), CallError> {
         let request = authorized(grpc::SignOffRequest {}, &self.token)?;
@@ -200,6 +208,18 @@ impl Session {
         let base = self.server.address.base_url();
         let AttemptId { task, number } = attempt;
         let url = format!("{base}/api/jobs/{job}/tasks/{task}/output?attempt={number}");
+        (self.server.http.clone(), url, self.token.clone())
+    }
+
+    /// Where the small picture of an attempt goes: client, address, token.
+    pub(crate) fn thumbnail(
+        &self,
+        job: JobId,
+        attempt: AttemptId,
+    ) -> (reqwest::Client, String, Secret) {
+        let base = self.server.address.base_url();
+        let AttemptId { task, number } = attempt;
+        let url = format!("{base}/api/jobs/{job}/tasks/{task}/thumbnail?attempt={number}");
         (self.server.http.clone(), url, self.token.clone())
     }
 

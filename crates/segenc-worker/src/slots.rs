@@ -1,4 +1,4 @@
-//! Asks for tasks while slots are free and runs what comes, until the worker leaves or the session ends.
+//! Asks for tasks while slots are free and its hours last, and runs what comes, until the worker leaves or the session ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +8,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::Leave;
 use crate::attempt::{self, Workshop};
 use crate::backoff::Backoff;
 use crate::occupancy::{Asking, Place, Places};
 use crate::server::{CallError, Session};
+use crate::timetable::Shift;
 
 /// An answer without a task normally comes after a long wait; one that comes sooner is not asked for
 /// again before this.
@@ -39,6 +41,7 @@ pub(crate) async fn work(
     workshop: &Arc<Workshop>,
     session: &Session,
     slots: u32,
+    shift: &mut watch::Receiver<Shift>,
     leave: &mut watch::Receiver<Leave>,
 ) -> Stopped {
     let places = Places::new(slots);
@@ -56,14 +59,19 @@ pub(crate) async fn work(
                 if let Some((task, place)) = accept(answer, &places) {
                     let (workshop, session) = (Arc::clone(workshop), session.clone());
                     let cancel = stop.child_token();
-                    attempts.spawn(async move {
+                    let (job, id) = (task.job.0, task.attempt);
+                    let (number, of) = (id.number.0, id.task.0);
+                    let span = tracing::info_span!("attempt", job, task = of, attempt = number);
+                    let run = async move {
                         attempt::run(&workshop, &session, task, place, cancel).await;
-                    });
+                    };
+                    attempts.spawn(run.instrument(span));
                 }
                 // After the task has its place, so that the room is not given away twice.
                 drop::<Asking>(asking);
             }
-            asking = places.room() => {
+            Ok(()) = shift.changed() => {}
+            asking = places.room(), if *shift.borrow() == Shift::Working => {
                 let session = session.clone();
                 asks.spawn(async move { (asking, ask(&session).await) });
             }

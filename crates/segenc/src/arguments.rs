@@ -7,6 +7,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod library;
+
+pub(crate) use library::{LogFormat, Presets, PresetsVerb, Top};
+
 /// One film, many computers, one exact file.
 ///
 /// Cuts a film into segments, encodes them on all processors and computers that you give it, and joins
@@ -55,10 +59,16 @@ pub(crate) enum Command {
     Workers(Workers),
     /// List the presets, or show one: the names that `encode --preset` takes.
     Presets(Presets),
+    /// Watch the whole farm: its jobs and workers, live.
+    Top(Top),
     /// Print where a film would be cut, and why, without encoding anything.
     Plan(Plan),
     /// Look at everything that has to be right: ffmpeg, disk, clock, server; and say what to do.
     Doctor(Doctor),
+    /// Write the state of a server of this machine into a file, while it runs.
+    Backup(Backup),
+    /// Make a server's data folder of a backup.
+    Restore(Restore),
     /// Print a completion script for a shell.
     Completions {
         /// For which shell.
@@ -100,16 +110,32 @@ impl Connection {
 ///
 /// If it is interrupted in any way, the same command again goes on where it was. OUTPUT appears only when
 /// it is complete and verified.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  segenc encode film.mkv small.mkv\n  \
     segenc encode --preset small-av1 film.mkv small.mkv\n  \
+    segenc encode 'films/**/*.mkv' --output-dir small --preset small-av1\n  \
     segenc encode in.mkv out.mkv -- -c:v libx265 -preset slow -crf 20 -c:a libopus -b:a 128k\n  \
     segenc encode --server URL --token @FILE in.mkv out.mp4 -- -c:v libx264 -crf 22")]
 pub(crate) struct Encode {
-    /// The film to encode. It is never changed.
+    /// The film to encode, which is never changed, and the file to make, whose extension names the container. With
+    /// --output-dir: films to encode, also by patterns such as `films/**/*.mkv`.
+    #[arg(required = true, num_args = 1.., value_names = ["INPUT", "OUTPUT"])]
+    pub(crate) files: Vec<PathBuf>,
+    /// The film of this job.
+    #[arg(skip)]
     pub(crate) input: PathBuf,
-    /// The file to make; its extension names the container.
+    /// The file of this job.
+    #[arg(skip)]
     pub(crate) output: PathBuf,
+    /// Encode several films into this folder; results that are there already are left alone.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
+    /// How results are named below --output-dir: {dir}, {name}, {ext}, {preset}, {codec}, {encoder}.
+    #[arg(long, value_name = "TEMPLATE", default_value = segenc_core::naming::OUTPUT_TEMPLATE, requires = "output_dir")]
+    pub(crate) name: String,
+    /// Container of results in --output-dir by its usual extension, which {ext} stands for.
+    #[arg(long, value_name = "EXT", default_value = "mkv", requires = "output_dir")]
+    pub(crate) container: String,
     /// ffmpeg output options.
     #[arg(last = true, value_name = "FFMPEG OPTIONS")]
     pub(crate) options: Vec<String>,
@@ -216,15 +242,25 @@ pub(crate) struct Serve {
     /// Host and port that workers are told to connect to, if it is not the address of --listen.
     #[arg(long, value_name = "HOST:PORT", env = "SEGENC_ADVERTISE")]
     pub(crate) advertise: Option<String>,
+    /// Do not make the server known in the local network. Otherwise workers find it there (multicast DNS) if it is
+    /// reached from other machines.
+    #[arg(long, env = "SEGENC_NO_ANNOUNCE")]
+    pub(crate) no_announce: bool,
     /// Speak plain HTTP beyond loopback, because a proxy in front does TLS.
     #[arg(long, env = "SEGENC_BEHIND_PROXY")]
     pub(crate) behind_proxy: bool,
     /// Settings file.
     #[arg(long, value_name = "FILE", env = "SEGENC_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    /// How the log is written.
+    #[arg(long, value_enum, value_name = "FORMAT", env = "SEGENC_LOG_FORMAT", default_value_t)]
+    pub(crate) log_format: LogFormat,
 }
 
 /// Run a worker that takes work from a server.
+///
+/// Without --join it looks for a server in the local network, or asks the one of --server, and wants the pairing
+/// code that the server shows; afterwards `segenc worker` alone is enough.
 ///
 /// It needs ffmpeg 5.1 or later, and only connects outwards. Ctrl-C lets it finish what it has and take no
 /// more; Ctrl-C again gives back what it has at once.
@@ -232,7 +268,10 @@ pub(crate) struct Serve {
 pub(crate) struct WorkerFlags {
     /// The join string that `segenc serve` printed, or @FILE to read it from a file.
     #[arg(long, value_name = "STRING|@FILE", env = "SEGENC_JOIN", hide_env_values = true)]
-    pub(crate) join: String,
+    pub(crate) join: Option<String>,
+    /// The server to pair with, if no join string is given.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "join")]
+    pub(crate) server: Option<String>,
     /// Encodes side by side. [default: as many as fit this machine]
     #[arg(long, value_name = "N", env = "SEGENC_SLOTS", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) slots: Option<u32>,
@@ -245,6 +284,13 @@ pub(crate) struct WorkerFlags {
     /// Fetch everything over the network, even if the server's files are visible here.
     #[arg(long, env = "SEGENC_FETCH")]
     pub(crate) fetch: bool,
+    /// How the log is written.
+    #[arg(long, value_enum, value_name = "FORMAT", env = "SEGENC_LOG_FORMAT", default_value_t)]
+    pub(crate) log_format: LogFormat,
+    /// Take tasks only at these hours, by this machine's clock: `"Mon-Fri 18:00-08:00, Sat-Sun"`. Outside of them
+    /// it finishes what it has. [default: always]
+    #[arg(long, value_name = "HOURS", env = "SEGENC_HOURS")]
+    pub(crate) hours: Option<segenc_worker::Hours>,
 }
 
 /// Look at jobs on a server and steer them.
@@ -259,8 +305,8 @@ pub(crate) struct Jobs {
 }
 
 /// The states that a job can be in, as the server names them.
-const JOB_STATES: [&str; 7] =
-    ["analyzing", "transcoding", "merging", "paused", "completed", "failed", "canceled"];
+const JOB_STATES: [&str; 8] =
+    ["held", "analyzing", "transcoding", "merging", "paused", "completed", "failed", "canceled"];
 
 /// What to do with jobs.
 #[derive(Debug, Subcommand)]
@@ -293,7 +339,7 @@ pub(crate) enum JobsVerb {
         #[arg(required = true)]
         ids: Vec<u64>,
     },
-    /// Let paused jobs go on.
+    /// Let paused jobs go on, and start held ones.
     Resume {
         /// The jobs' numbers.
         #[arg(required = true)]
@@ -345,7 +391,13 @@ pub(crate) enum WorkersVerb {
         #[arg(required = true)]
         ids: Vec<u64>,
     },
-    /// Let drained or taken out workers take tasks again.
+    /// Suspend what workers run, and let them take no more; they keep what they have.
+    Pause {
+        /// The workers' numbers.
+        #[arg(required = true)]
+        ids: Vec<u64>,
+    },
+    /// Let paused, drained or taken out workers go on and take tasks again.
     Resume {
         /// The workers' numbers.
         #[arg(required = true)]
@@ -357,6 +409,8 @@ pub(crate) enum WorkersVerb {
         #[arg(required = true)]
         ids: Vec<u64>,
     },
+    /// Make a code that lets one more `segenc worker` in, once and within ten minutes.
+    Pair,
     /// Forget workers; to come back they must join again.
     Remove {
         /// The workers' numbers.
@@ -384,16 +438,33 @@ pub(crate) struct Plan {
     pub(crate) segment_seconds: Option<u32>,
 }
 
-/// List the presets, or show one.
+/// Write the state of a server of this machine into a file, while it runs.
 ///
-/// Own presets stand in `presets.toml` in the user's folder for settings, or in the file that SEGENC_PRESETS
-/// names: `[[preset]]` tables with `name`, `title`, `about` and `args`.
+/// Jobs, history, tokens, keys and settings, as of one moment. The file is a tar archive that holds secrets; only
+/// its owner can read it. Films in media roots are not part of it.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct Presets {
-    /// What to do; without it, list.
-    #[command(subcommand)]
-    pub(crate) verb: Option<PresetsVerb>,
+pub(crate) struct Backup {
+    /// The file to write. It must not exist.
+    pub(crate) file: PathBuf,
+    /// The server's data folder. [default: the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Also what the jobs have made so far and films that were sent to the server. Without it, jobs that are not
+    /// done begin anew after a restore.
+    #[arg(long)]
+    pub(crate) with_files: bool,
+}
+
+/// Make a server's data folder of a backup.
+///
+/// End the old server first. Data of an older version are brought up to date; those of a newer one are refused.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The file that `segenc backup` wrote.
+    pub(crate) file: PathBuf,
+    /// The folder to make. It must be empty or not exist.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
 }
 
 /// Look at everything that has to be right on this machine, and at the server if one is named.
@@ -402,18 +473,6 @@ pub(crate) struct Doctor {
     /// The server to look at.
     #[command(flatten)]
     pub(crate) connection: Connection,
-}
-
-/// What to do with presets.
-#[derive(Debug, Subcommand)]
-pub(crate) enum PresetsVerb {
-    /// List all.
-    List,
-    /// Show one with its options.
-    Show {
-        /// Its name.
-        name: String,
-    },
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ const SHOWN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 /// Longest wait, so that a server that is back is noticed soon.
 const RETRY_MAX: Duration = Duration::from_secs(5);
-/// Bytes of one event. A job's view is some kilobytes.
-const EVENT_BYTES_MAX: usize = 4 << 20;
+/// Bytes of one event. A job's view is some kilobytes; the first event of a whole farm holds two thousand of them.
+const EVENT_BYTES_MAX: usize = 32 << 20;
 
 /// Whether nothing more will happen to a job by itself.
 pub(crate) fn is_final(job: &JobView) -> bool {
@@ -140,13 +140,14 @@ impl Absence {
 
 /// Cuts a stream of server-sent events into the data of its events.
 #[derive(Debug, Default)]
-struct Events {
+pub(crate) struct Events {
     line: Vec<u8>,
     data: String,
 }
 
 impl Events {
-    fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
+    /// The data of the events that end in these bytes.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut ready = Vec::new();
         for byte in bytes {
             if *byte != b'\n' {
@@ -169,7 +170,8 @@ impl Events {
         ready
     }
 
-    const fn is_overlong(&self) -> bool {
+    /// Whether an event is longer than any should be.
+    pub(crate) const fn is_overlong(&self) -> bool {
         self.line.len() + self.data.len() > EVENT_BYTES_MAX
     }
 }

@@ -83,6 +83,11 @@ impl Halt {
     }
 
     /// Adds what lies behind it.
+    /// Whether the user has asked for it.
+    pub(crate) fn is_interruption(&self) -> bool {
+        self.exit == Exit::Interrupted
+    }
+
     pub(crate) fn because(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
         self.cause = Some(Box::new(cause));
         self

@@ -7,7 +7,7 @@ use std::path::Path;
 use segenc_core::plan::{PlanError, Planner, Segment};
 use segenc_core::source::SourceFacts;
 use segenc_media::confinement::Confinement;
-use segenc_media::{Attempt, MediaInput, Tools, WorkError};
+use segenc_media::{Attempt, Copied, MediaInput, Tools, WorkError};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -59,9 +59,32 @@ impl Inspection {
         let Some(stream) = film.map(|film| film.stream) else { return Ok(Ok(Vec::new())) };
         let input = MediaInput::File(source.to_owned());
         let attempt = self.attempt(&input);
+        let mut segments = Vec::new();
+        if planner.header().decoded_from.is_copy() {
+            let beside = planner.header().beside(facts);
+            let copied = segenc_media::copy_film(&attempt, &input, facts, stream, &beside);
+            let copy = match copied.await.map_err(failed)? {
+                Copied::Made(copy) => copy,
+                Copied::Unsplittable(reason) => return Ok(Err(reason)),
+            };
+            return Ok(planner
+                .push(&copy.packets)
+                .and_then(|mut segments| {
+                    segments.extend(planner.finish()?);
+                    Ok(segments)
+                })
+                .map_err(|unsplittable| unsplittable.reason));
+        }
+        let film = facts.streams.iter().find(|known| known.index == stream);
+        if let Some(film) = film {
+            let looked =
+                segenc_media::why_packets_are_no_pictures(&attempt, &input, facts, film).await;
+            if let Some(reason) = looked.map_err(failed)? {
+                return Ok(Err(reason));
+            }
+        }
         let mut reader =
             segenc_media::packets(&attempt, &input, facts, stream).await.map_err(failed)?;
-        let mut segments = Vec::new();
         while let Some(packets) = reader.next_batch(BATCH_PACKETS).await.map_err(failed)? {
             match planner.push(&packets) {
                 Ok(planned) => segments.extend(planned),
@@ -84,6 +107,7 @@ impl Inspection {
             progress,
             encode_threads: 0,
             confinement: launcher().map(|path| Confinement::around(&path, std::iter::once(input))),
+            suspension: None,
         }
     }
 }

@@ -12,12 +12,13 @@ impl Interrupts {
     /// Begins to listen. From here on Ctrl-C alone ends nothing.
     pub(crate) fn listen() -> Self {
         let (sender, receiver) = watch::channel(0);
+        // Before anything else can happen, so that the first wish is not lost.
+        let signals = Signals::listen();
         tokio::spawn(async move {
+            // Without signals nobody can interrupt; the program ends on its own.
+            let Ok(mut signals) = signals else { return std::future::pending().await };
             loop {
-                if next_signal().await.is_err() {
-                    // Without signals nobody can interrupt; the program ends on its own.
-                    std::future::pending::<()>().await;
-                }
+                signals.next().await;
                 sender.send_modify(|count: &mut u32| *count = count.saturating_add(1));
             }
         });
@@ -33,18 +34,77 @@ impl Interrupts {
     }
 }
 
-/// A hang-up keeps its usual meaning, so that `nohup` works.
+/// A hang-up keeps its usual meaning, so that `nohup` works. Both kinds are listened to all the time: a supervisor may
+/// send one of each at once.
 #[cfg(unix)]
-async fn next_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        let heard = tokio::select! {
+            heard = self.interrupt.recv() => heard,
+            heard = self.terminate.recv() => heard,
+        };
+        if heard.is_none() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
-#[cfg(not(unix))]
-async fn next_signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+/// A closed console and a logoff end the program as Ctrl-C does; Windows waits some seconds for that.
+#[cfg(windows)]
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+    close: tokio::signal::windows::CtrlClose,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::windows::{ctrl_c, ctrl_close, ctrl_shutdown};
+        Ok(Self { interrupt: ctrl_c()?, close: ctrl_close()?, shutdown: ctrl_shutdown()? })
+    }
+
+    async fn next(&mut self) {
+        let heard = tokio::select! {
+            heard = self.interrupt.recv() => heard,
+            heard = self.close.recv() => heard,
+            heard = self.shutdown.recv() => heard,
+        };
+        if heard.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn two_kinds_of_signal_at_once_are_two_wishes() {
+        let interrupts = Interrupts::listen();
+        for signal in [Signal::INT, Signal::TERM] {
+            kill_process(getpid(), signal).expect("a process may send signals to itself");
+        }
+        let both = tokio::time::timeout(Duration::from_secs(20), interrupts.at_least(2));
+        both.await.expect("both are heard");
+    }
 }

@@ -4,21 +4,25 @@
 
 use tracing_subscriber::EnvFilter;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, LogFormat};
 use crate::terminal::LogWriter;
 
 /// Starts the log for this command line. `SEGENC_LOG` overrides everything, in tracing's own syntax.
 pub(crate) fn start(arguments: &Arguments) {
-    let lasting = match arguments.command {
-        Command::Serve(_) | Command::Worker(_) => true,
+    let (lasting, format) = match &arguments.command {
+        Command::Serve(serve) => (true, serve.log_format),
+        Command::Worker(worker) => (true, worker.log_format),
         Command::Encode(_)
         | Command::Jobs(_)
         | Command::Workers(_)
         | Command::Doctor(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
         | Command::Presets(_)
         | Command::Plan(_)
         | Command::Completions { .. }
-        | Command::Man => false,
+        | Command::Top(_)
+        | Command::Man => (false, LogFormat::Text),
     };
     let voice = arguments.voice;
     let level = match (voice.quiet, voice.verbose, lasting) {
@@ -37,9 +41,9 @@ pub(crate) fn start(arguments: &Arguments) {
         .with_writer(LogWriter::default)
         .with_ansi(crate::terminal::is_interactive())
         .with_target(voice.verbose > 0);
-    if voice.json {
-        subscriber.json().init();
-    } else {
-        subscriber.init();
+    let format = if voice.json { LogFormat::Json } else { format };
+    match format {
+        LogFormat::Json => subscriber.json().flatten_event(true).with_span_list(false).init(),
+        LogFormat::Text => subscriber.init(),
     }
 }

@@ -18,7 +18,9 @@ mod follow;
 mod halt;
 mod inspection;
 mod interrupt;
+mod joining;
 mod logging;
+mod notify;
 mod output_file;
 mod places;
 mod progress;
@@ -71,7 +73,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Workers(flags) => commands::workers::run(flags, voice).await,
         Command::Doctor(flags) => commands::doctor::run(flags, voice).await,
         Command::Presets(flags) => commands::presets::run(flags, voice),
+        Command::Top(flags) => commands::top::run(flags, voice).await,
         Command::Plan(flags) => commands::plan::run(flags, voice).await,
+        Command::Backup(flags) => commands::backup::run(flags, voice).await,
+        Command::Restore(flags) => commands::restore::run(flags, voice).await,
         Command::Completions { shell } => {
             commands::shell::completions(shell);
             Ok(())

@@ -163,6 +163,7 @@ fn phase(job: &JobView) -> &'static str {
         "transcoding" => "encoding",
         "merging" => "joining and verifying",
         "paused" => "paused",
+        "held" => "held until it is resumed",
         "completed" => "done",
         "failed" => "failed",
         "canceled" => "canceled",

@@ -9,7 +9,9 @@ use segenc_core::spec::JobSpec;
 use segenc_media::{Tools, confinement};
 use segenc_proto::connect::JoinString;
 use segenc_server::{RunningServer, ServerConfig, SpecRefusal, StartError};
-use segenc_worker::{Encoders, Leave, ServerFiles, WorkerConfig, WorkerError};
+use segenc_worker::{
+    Encoders, Hours, Leave, Pulse, ServerFiles, Thumbnails, WorkerConfig, WorkerError,
+};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -92,6 +94,10 @@ pub(crate) struct WorkerPlace {
     pub(crate) encoders: Encoders,
     /// ffmpeg and ffprobe, if they were found already.
     pub(crate) tools: Option<Tools>,
+    /// At which hours it takes tasks; `None`: always.
+    pub(crate) hours: Option<Hours>,
+    /// Whether anybody looks at small pictures of what it encodes.
+    pub(crate) thumbnails: Thumbnails,
 }
 
 /// This very program confines those that it starts (see [`confinement`]).
@@ -109,6 +115,7 @@ pub(crate) fn launched(mut words: impl Iterator<Item = OsString>) -> Option<Stri
 #[derive(Debug)]
 pub(crate) struct RunningWorker {
     leave: watch::Sender<Leave>,
+    pulse: Pulse,
     task: JoinHandle<Result<(), WorkerError>>,
 }
 
@@ -116,6 +123,7 @@ impl RunningWorker {
     /// Starts it.
     pub(crate) fn start(place: WorkerPlace) -> Self {
         let (leave, told) = watch::channel(Leave::Stay);
+        let pulse = Pulse::default();
         let config = WorkerConfig {
             join: place.join,
             name: place.name,
@@ -125,9 +133,17 @@ impl RunningWorker {
             server_files: place.server_files,
             encoders: place.encoders,
             tools: place.tools,
+            hours: place.hours,
+            thumbnails: place.thumbnails,
             launcher: launcher(),
+            pulse: pulse.clone(),
         };
-        Self { leave, task: tokio::spawn(segenc_worker::run(config, told)) }
+        Self { leave, pulse, task: tokio::spawn(segenc_worker::run(config, told)) }
+    }
+
+    /// Its signs of life.
+    pub(crate) const fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Tells it to leave.

@@ -5,7 +5,7 @@ mod cuts_report;
 mod film;
 mod measure;
 mod one_machine;
-mod page;
+pub(crate) mod page;
 mod quality;
 mod report;
 

@@ -23,6 +23,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     cargo("build", &["build", "--workspace", "--locked"])?;
     cargo("tests", &["test", "--workspace", "--locked", "--no-fail-fast"])?;
     step("simulator", || crate::sim::run(SEEDS_PER_CHECK, None))?;
+    step("chaos", || crate::chaos::run_short(root))?;
     step("conformance", || crate::conformance::run_short(root))
 }
 

@@ -1,6 +1,7 @@
-//! Repository tasks: `cargo xtask check | tidy | sim | bench | fixtures | conformance`.
+//! Repository tasks: `cargo xtask check | tidy | sim | chaos | bench | fixtures | conformance`.
 
 mod bench;
+mod chaos;
 mod check;
 mod conformance;
 mod fixtures;
@@ -36,6 +37,8 @@ enum Task {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Kills, freezes and cuts off real processes in the middle of real jobs.
+    Chaos(chaos::Options),
     /// Measures one figure and writes it to docs/benchmarks.md.
     Bench {
         #[command(subcommand)]
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Check => check::run(&root()),
         Task::Tidy => tidy::run(&root()),
         Task::Sim { seeds, seed } => sim::run(seeds, seed),
+        Task::Chaos(options) => chaos::run(&root(), &options),
         Task::Bench { name } => bench::run(&root(), &name),
         Task::Fixtures(options) => fixtures::run(&root(), &options),
         Task::Conformance(options) => conformance::run(&root(), &options),

@@ -94,6 +94,11 @@ def seconds_ahead(container):
     return 0 if container in ("mp4", "mov", "ipod") else 16
 
 
+def against_correction(demuxer):
+    """A microsecond for formats in which ffmpeg otherwise moves streams that are read without the others."""
+    return 1 if demuxer in ("mpegts", "mpeg", "ogg", "wtv") else 0
+
+
 def rational(text):
     num, _, den = (text or "0/0").partition("/")
     return pb.Rational(num=int(num), den=int(den)) if int(num) and int(den or 0) else None
@@ -229,9 +234,57 @@ class Worker:
         ]
         report = pb.StatusReport(task_id=task.task_id, attempt=task.attempt, facts=facts)
         wanted = self.stub.reportStatus(report, metadata=self.bearer())
-        if films and wanted.HasField("film_stream"):
+        if not films or not wanted.HasField("film_stream"):
+            return None
+        if not wanted.HasField("copy"):
             self.packets(source, wanted.film_stream, task, finish)
-        return None
+            return None
+        copy, why = self.copy(source, facts, wanted, folder)
+        if why:
+            report = pb.StatusReport(task_id=task.task_id, attempt=task.attempt, unsplittable=why)
+            self.stub.reportStatus(report, metadata=self.bearer())
+            return None
+        timebase = facts.streams[wanted.film_stream].timebase
+        self.packets(copy, 0, task, finish, Fraction(timebase.num, timebase.den))
+        return copy
+
+    def copy(self, source, facts, wanted, folder):
+        """Copies the film into a container with an index; answers its file, or why it cannot be trusted."""
+        film = facts.streams[wanted.film_stream]
+        copy = os.path.join(folder, "film.nut")
+        beside = [word for index in wanted.copy.beside for word in ("-map", f"0:{index}")]
+        beside += ["-c", "copy", "-f", "null", "-"] if beside else []
+        try:
+            run(["ffmpeg", "-v", "error", *demuxer_option(facts.demuxer), "-i", "file:" + source,
+                 "-map", f"0:{film.index}", "-c", "copy", "-copypriorss", "1",
+                 "-avoid_negative_ts", "disabled", "-output_ts_offset", str(16 * film.timebase.num),
+                 "-f", "nut", copy, *beside])
+        except Failed:
+            return None, "its packets cannot be copied"
+        # A source that does not begin with a keyframe is left to others.
+        told = probe(source, "-select_streams", str(film.index), "-show_packets",
+                     "-show_entries", "packet=pts,size,flags")["packets"]
+        made = probe(copy, "-show_streams", "-show_packets")
+        tick = Fraction(film.timebase.num, film.timebase.den)
+        finer = tick / Fraction(made["streams"][0]["time_base"])
+        moved = 16 * film.timebase.den - round(Fraction(facts.start_micros, 10**6) / tick)
+        if [(row.get("pts"), row["size"]) for row in made["packets"]] != [
+            (row.get("pts") is not None and (row["pts"] + moved) * finer, row["size"]) for row in told
+        ]:
+            return None, "its copy has other packets"
+        if film.codec == "h264" and not all(self.is_beginning(copy, row) for row in made["packets"]):
+            return None, "its keyframes may not be beginnings"
+        return copy, None
+
+    def is_beginning(self, copy, row):
+        """Whether a keyframe of H.264 is an IDR picture, which needs nothing before it."""
+        if "K" not in row["flags"]:
+            return True
+        with open(copy, "rb") as file:
+            file.seek(int(row["pos"]))
+            data = file.read(int(row["size"]) + 64)
+        return any(data[at + 3:at + 4] and data[at + 3] & 31 == 5
+                   for at in range(len(data)) if data.startswith(b"\0\0\1", at))
 
     def stream(self, found):
         facts = pb.StreamFacts(
@@ -258,10 +311,16 @@ class Worker:
                     getattr(video, field).CopyFrom(rational(found[name]))
         return facts
 
-    def packets(self, source, stream, task, finish):
+    def packets(self, source, stream, task, finish, tick=None):
+        """Reports the packets of a stream, in ticks of its own or of those that are named."""
         found = probe(source, "-select_streams", str(stream), "-show_packets",
-                      "-show_entries", "packet=pts,dts,size,flags")
+                      "-show_entries", "packet=pts,dts,duration,size,flags")
         rows, sent = found["packets"], 0
+        if tick:
+            own = Fraction(probe(source, "-show_streams")["streams"][0]["time_base"])
+            for row in rows:
+                row |= {name: int(row[name] * own // tick)
+                        for name in ("pts", "dts", "duration") if name in row}
         while True:
             some = rows[sent:sent + 10_000]
             batch = pb.PacketBatch(
@@ -270,6 +329,7 @@ class Worker:
                 dts=[row.get("dts", NO_TIMESTAMP) for row in some],
                 size=[int(row["size"]) for row in some],
                 flags=[("K" in row["flags"]) + 2 * ("D" in row["flags"]) for row in some],
+                duration=[row.get("duration", NO_TIMESTAMP) for row in some],
             )
             if sent + len(some) == len(rows):
                 finish.packets.CopyFrom(batch)
@@ -301,8 +361,11 @@ class Worker:
             exact = []
         else:
             exact += ["-fps_mode", "passthrough"]
+        offset = []
+        if what in ("other_streams", "weigh") and against_correction(work.demuxer):
+            offset = ["-itsoffset", "1us"]
         maps = [word for index in streams.source_streams for word in ("-map", f"0:{index}")]
-        run(["ffmpeg", "-v", "error", *demuxer_option(work.demuxer), "-i", "file:" + source, *maps,
+        run(["ffmpeg", "-v", "error", *offset, *demuxer_option(work.demuxer), "-i", "file:" + source, *maps,
              *words(streams.options), *exact, "-f", streams.container, output])
         if what == "weigh":
             finish.media_bytes = os.path.getsize(output)
@@ -318,24 +381,26 @@ class Worker:
             bounds.append(f"start_pts={segment.filter_start}")
         if segment.HasField("filter_end"):
             bounds.append(f"end_pts={segment.filter_end}")
-        chain = (["trim=" + ":".join(bounds)] if bounds else []) + [f"setpts=PTS-({film.shift})"]
+        # A copy of the film may count in finer ticks.
+        ticks = f"{film.timebase.num}/{film.timebase.den}"
+        chain = [f"settb={ticks}"] + (["trim=" + ":".join(bounds)] if bounds else [])
+        chain.append(f"setpts=PTS-({film.shift})")
         if segment.filter:
-            chain += [segment.filter, f"settb={film.timebase.num}/{film.timebase.den}"]
-        kept = []
-        if segment.HasField("start"):
-            kept.append(f"start_pts={segment.start - film.shift}")
-        if segment.HasField("end"):
-            kept.append(f"end_pts={segment.end - film.shift}")
-        if kept:
-            chain.append("trim=" + ":".join(kept))
-        chain.append(f"setpts=PTS+{bias}")
+            # What comes out of a filter may have times between the film's ticks: finer ones are rounded to them.
+            bits = min(16, max(0, 30 - film.timebase.den.bit_length()))
+            first, after = segment.expected.first_pts, segment.expected.last_pts + 1
+            first, after = ((pts << bits) - (1 << bits) // 2 for pts in (first, after))
+            chain += [segment.filter, f"settb={film.timebase.num}/{film.timebase.den << bits}",
+                      f"trim=start_pts={first}:end_pts={after}", f"setpts=PTS+{bias << bits}"]
+        else:
+            chain.append(f"setpts=PTS+{bias}")
         seek = []
         if segment.HasField("seek_micros"):
             seek = ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{segment.seek_micros}us"]
         run(["ffmpeg", "-v", "error", "-copyts", *seek, *demuxer_option(work.demuxer),
              "-i", "file:" + source, "-map", f"0:{film.stream}", "-vf", ",".join(chain),
              "-c:v", segment.encoder, *words(segment.options), "-threads:v", str(segment.threads),
-             "-fps_mode", "passthrough", "-enc_time_base", "-1", "-avoid_negative_ts", "disabled",
+             "-fps_mode", "passthrough", "-enc_time_base", ticks, "-avoid_negative_ts", "disabled",
              "-map_metadata", "-1", "-map_chapters", "-1", *FRAGMENTED,
              "-video_track_timescale", str(film.timebase.den),
              "-f", "mov" if segment.encoder in IN_MOV else "mp4", output], folder)
@@ -386,7 +451,8 @@ class Worker:
         if join.HasField("other_streams_input"):
             others = self.fetch(task, join.other_streams_input, folder)
             inputs += ["-itsoffset", str(-seconds_ahead(merge.container)), "-i", "file:" + others]
-        inputs += ["-itsoffset", f"{-join.start_micros}us", *demuxer_option(merge.demuxer),
+        offset = against_correction(merge.demuxer) - join.start_micros
+        inputs += ["-itsoffset", f"{offset}us", *demuxer_option(merge.demuxer),
                    "-i", "file:" + source]
         streams = self.streams(merge, segments[0], source, others, folder)
         run(["ffmpeg", "-v", "error", "-copyts", *inputs, "-c", "copy", *streams,

@@ -18,6 +18,13 @@ export type Source = Schemas['SourceView'];
 export type CreateJob = Schemas['CreateJob'];
 export type Preset = Schemas['PresetView'];
 export type Token = Schemas['TokenView'];
+export type WatchFolder = Schemas['WatchFolder'];
+export type WatchFolderView = Schemas['WatchFolderView'];
+export type WatchedFile = Schemas['WatchedFileView'];
+export type Notification = Schemas['NotificationView'];
+export type NotificationEvent = Schemas['NotificationEvent'];
+export type CreateNotification = Schemas['CreateNotification'];
+export type Pairing = Schemas['PairingView'];
 export type Join = Schemas['JoinView'];
 
 /** What the server did not do, and why. */
@@ -76,7 +83,7 @@ async function json<T>(method: Method, path: string, body?: unknown): Promise<T>
 }
 
 export type JobVerb = 'cancel' | 'pause' | 'resume' | 'retry';
-export type WorkerVerb = 'drain' | 'resume' | 'release';
+export type WorkerVerb = 'drain' | 'pause' | 'resume' | 'release';
 
 export const api = {
   session: () => json<Session>('GET', '/api/session'),
@@ -100,11 +107,29 @@ export const api = {
     json<Schemas['NewTokenView']>('POST', '/api/tokens', wish),
   deleteToken: (id: string) => send('DELETE', `/api/tokens/${id}`),
   presets: () => json<Preset[]>('GET', '/api/presets'),
+  writePreset: (name: string, wish: Schemas['WritePreset']) =>
+    json<Preset>('PUT', `/api/presets/${encodeURIComponent(name)}`, wish),
+  deletePreset: (name: string) => send('DELETE', `/api/presets/${encodeURIComponent(name)}`),
+  watchFolders: () => json<WatchFolderView[]>('GET', '/api/watch-folders'),
+  putWatchFolder: (name: string, wish: WatchFolder) =>
+    json<WatchFolderView>('PUT', `/api/watch-folders/${encodeURIComponent(name)}`, wish),
+  deleteWatchFolder: (name: string) => send('DELETE', `/api/watch-folders/${encodeURIComponent(name)}`),
+  steerWatchFolder: (name: string, verb: 'scan' | 'retry') =>
+    send('POST', `/api/watch-folders/${encodeURIComponent(name)}/${verb}`),
+  watchedFiles: (name: string) =>
+    json<{ items: WatchedFile[]; next?: string | null }>('GET', `/api/watch-folders/${encodeURIComponent(name)}/files?limit=200`),
+  notifications: () => json<Notification[]>('GET', '/api/notifications'),
+  makeNotification: (wish: CreateNotification) => json<Notification>('POST', '/api/notifications', wish),
+  deleteNotification: (id: string) => send('DELETE', `/api/notifications/${encodeURIComponent(id)}`),
+  testNotification: (id: string) => send('POST', `/api/notifications/${encodeURIComponent(id)}/test`),
   openapi: () => json<Description>('GET', '/api/openapi.json'),
+  pair: () => json<Pairing>('POST', '/api/workers/pairing'),
   join: () => json<Join>('GET', '/api/workers/join'),
   media: (path: string | null) =>
     json<MediaListing>('GET', path === null ? '/api/media' : `/api/media?path=${encodeURIComponent(path)}`),
-  checkOptions: (wish: { text: string; container: string; output_name?: string }) =>
+  /** Also while the page goes away. */
+  dropJob: (id: number) => fetch(`/api/jobs/${id}`, { method: 'DELETE', keepalive: true }),
+  checkOptions: (wish: { text: string; container: string; output_name?: string; target_size?: number }) =>
     json<OptionsChecked>('POST', '/api/options/check', wish),
 };
 

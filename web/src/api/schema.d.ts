@@ -53,7 +53,7 @@ export interface paths {
         get: operations["show"];
         put?: never;
         post?: never;
-        /** Forgets a job that has ended, with its bytes; an output that was put into place stays. */
+        /** Forgets a job that has ended or is held, with its bytes; an output that was put into place stays. */
         delete: operations["delete"];
         options?: never;
         head?: never;
@@ -176,7 +176,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Goes on with a paused job. */
+        /** Starts a held job, or goes on with a paused one. */
         post: operations["resume"];
         delete?: never;
         options?: never;
@@ -195,6 +195,23 @@ export interface paths {
         put?: never;
         /** Takes up a failed or canceled job again; what is done stays done. */
         post: operations["retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}/segments/{segment}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The picture of a segment, if its worker has sent one; a title in one piece is segment 0. */
+        get: operations["of_segment"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -270,6 +287,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/jobs/{id}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A picture of the job, from about a third into the film. */
+        get: operations["of_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/jobs/{job_id}/tasks/{task_id}/input/{num}": {
         parameters: {
             query?: never;
@@ -310,6 +344,27 @@ export interface paths {
         patch: operations["patch"];
         trace?: never;
     };
+    "/api/jobs/{job_id}/tasks/{task_id}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Takes a small picture of what an attempt has encoded: a JPEG of at most 20 KiB, best 160 pixels wide.
+         * @description Optional: people see it along the film. The attempt must be the worker's, and current or the one that
+         *     succeeded.
+         */
+        put: operations["put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/media": {
         parameters: {
             query?: never;
@@ -321,6 +376,58 @@ export interface paths {
         get: operations["list"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is told of what, without anything secret. */
+        get: operations["list"];
+        put?: never;
+        /** Tells somebody from now on. */
+        post: operations["create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Tells somebody no more. */
+        delete: operations["delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a test, and answers whether it arrived. */
+        post: operations["test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -352,10 +459,28 @@ export interface paths {
             cookie?: never;
         };
         /** Options under a name, to begin with. */
-        get: operations["presets"];
+        get: operations["list"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/presets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Writes an own preset, in the place of one of its name; a built-in one is hidden by it, not lost. */
+        put: operations["put"];
+        post?: never;
+        /** Forgets an own preset. */
+        delete: operations["delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -485,6 +610,92 @@ export interface paths {
         patch: operations["append"];
         trace?: never;
     };
+    "/api/watch-folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The folders that are watched, and how it goes. */
+        get: operations["list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch-folders/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Watches a folder, or changes how it is watched. What became of its files stays known. */
+        put: operations["put"];
+        post?: never;
+        /** Watches a folder no more and forgets what became of its files. Its jobs and all files stay. */
+        delete: operations["delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch-folders/{name}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of a folder's files, by path. */
+        get: operations["files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch-folders/{name}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries the files again that failed. */
+        post: operations["retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/watch-folders/{name}/scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Looks at a folder now. */
+        post: operations["scan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workers": {
         parameters: {
             query?: never;
@@ -513,6 +724,57 @@ export interface paths {
         get: operations["join"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers/pairing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a code that lets one worker in, once and within ten minutes. The one before is worthless then. */
+        post: operations["issue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers/pairing/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A worker proves that it knows the code, and is given the join token. */
+        post: operations["confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers/pairing/exchange": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A worker begins to pair. Open to everybody, five times a code. */
+        post: operations["exchange"];
         delete?: never;
         options?: never;
         head?: never;
@@ -554,6 +816,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workers/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspends what it runs; it keeps it, and takes nothing more until it is resumed. A worker that cannot do that (on
+         *     Windows, or of another make) is refused.
+         */
+        post: operations["pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workers/{id}/release": {
         parameters: {
             query?: never;
@@ -580,7 +862,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Lets it take tasks again. */
+        /** Lets it take tasks again, and what it was paused with go on. */
         post: operations["resume"];
         delete?: never;
         options?: never;
@@ -597,6 +879,23 @@ export interface paths {
         };
         /** The process lives. Open to everybody. */
         get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The farm in numbers, as Prometheus reads them. */
+        get: operations["metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -626,8 +925,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description What becomes of a source whose result is there and verified.
+         * @enum {string}
+         */
+        After: "keep" | "trash";
         /** @description A try of a task. */
         AttemptView: {
+            /** @description Whether it is a backup: it was begun beside another one that was late, and the first to end well counts. */
+            backup?: boolean;
             /**
              * Format: int64
              * @description When it ended.
@@ -702,8 +1008,12 @@ export interface components {
         CreateJob: {
             /** @description ffmpeg output options, one word each, such as `["-c:v", "libx264", "-crf", "20"]`. */
             args?: string[];
+            /** @description The same for somebody who looks at the plan: it is forgotten if it is not resumed within an hour. */
+            draft?: boolean;
             /** @description Encode a film with Dolby Vision or HDR10+ without it, instead of refusing it. */
             drop_dynamic_hdr?: boolean;
+            /** @description Only analyse the source: everything else waits for `…/resume`. */
+            hold?: boolean;
             /** @description Name for people; the source's file name if absent. */
             name?: string | null;
             /** @description What comes out. */
@@ -727,6 +1037,25 @@ export interface components {
             target_size?: number | null;
             /** @description `full` (default) decodes every frame of the output at the end, `quick` checks structure only. */
             verify?: string | null;
+        };
+        /** @description `POST /api/notifications`: exactly one of `webhook` and `mail`. */
+        CreateNotification: {
+            /** @description Of what; empty: of everything. */
+            events?: components["schemas"]["NotificationEvent"][];
+            /**
+             * Format: int64
+             * @description Only of this job.
+             */
+            job?: number | null;
+            /** @description Name for people. */
+            label?: string;
+            mail?: components["schemas"]["MailTarget"] | null;
+            /**
+             * @description How the text is worded: `{event}`, `{job}`, `{name}`, `{state}`, `{reason}`, `{message}`, `{worker}`,
+             *     `{output}`, `{size}`; absent: one sentence.
+             */
+            text?: string | null;
+            webhook?: components["schemas"]["WebhookTarget"] | null;
         };
         /** @description `POST /api/tokens`. */
         CreateToken: {
@@ -762,11 +1091,15 @@ export interface components {
             args: string[];
             /** @description Muxer of the output. */
             container: string;
+            /** @description Why its segments are decoded from a copy of the film, which the analysis makes, if they are. */
+            copied_because?: string | null;
             /**
              * Format: int64
              * @description When it was made.
              */
             created_at: number;
+            /** @description Made as a draft, and nobody has started it: `state` is `held`, or it has ended before. */
+            draft?: boolean;
             /**
              * Format: int64
              * @description Duration of the source as its container has it, in milliseconds.
@@ -787,6 +1120,8 @@ export interface components {
             id: number;
             /** @description Name for people. */
             name: string;
+            /** @description Why the server ended it by a rule: skipped, or its result thrown away. */
+            note?: string | null;
             output?: components["schemas"]["OutputView"] | null;
             /** @description Where the finished file was put on the server. */
             output_path?: string | null;
@@ -806,7 +1141,12 @@ export interface components {
              * @description Size of the source in bytes.
              */
             source_size: number;
-            /** @description `analyzing`, `transcoding`, `merging`, `completed`, `failed`, `canceled` or `paused`. */
+            /**
+             * Format: int64
+             * @description When it was let go: when it was made, or resumed for the first time if it was held.
+             */
+            started_at?: number;
+            /** @description `held`, `analyzing`, `transcoding`, `merging`, `completed`, `failed`, `canceled` or `paused`. */
             state: string;
             /** @description Why it is waiting, if it waits for something that a user can change (such as: no worker). */
             waiting_for?: string | null;
@@ -826,6 +1166,11 @@ export interface components {
             code?: string | null;
             /** @description A password, or a token of an operator or viewer. */
             secret?: string | null;
+        };
+        /** @description People who are told by e-mail. */
+        MailTarget: {
+            /** @description Addresses. */
+            to: string[];
         };
         /** @description A folder or file that jobs may read. */
         MediaEntry: {
@@ -862,6 +1207,47 @@ export interface components {
             /** @description The token itself. It is not told again. */
             token: string;
         };
+        /**
+         * @description What somebody may be told of.
+         * @enum {string}
+         */
+        NotificationEvent: "job-completed" | "job-failed" | "job-skipped" | "no-workers" | "worker-taken-out" | "test";
+        /** @description Somebody who is told. */
+        NotificationView: {
+            /** @description Of what. */
+            events: components["schemas"]["NotificationEvent"][];
+            /** @description It stands in the server's settings file, and can be changed only there. */
+            fixed: boolean;
+            /** @description Its name, for testing and deleting it. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Only of this job.
+             */
+            job?: number | null;
+            /** @description `webhook`, `mail` or `command`. */
+            kind: string;
+            /** @description Name for people. */
+            label: string;
+            /**
+             * Format: int64
+             * @description When somebody was last told in vain or not.
+             */
+            last_at?: number | null;
+            /** @description Why it was in vain the last time; absent: it arrived. */
+            last_error?: string | null;
+            /**
+             * Format: int64
+             * @description Messages on their way.
+             */
+            pending: number;
+            /** @description Whether its bodies are signed. */
+            signed: boolean;
+            /** @description Who, without anything secret: scheme and host of a webhook, addresses, the program of a command. */
+            target: string;
+            /** @description How the text is worded. */
+            text?: string | null;
+        };
         /** @description `POST /api/options/check`: `text` as typed on a command line, or `args` as words. */
         OptionsCheck: {
             /** @description The same as words. */
@@ -870,6 +1256,11 @@ export interface components {
             container?: string | null;
             /** @description File name of the output, where known: its ending tells the container. */
             output_name?: string | null;
+            /**
+             * Format: int64
+             * @description As in a job: wished size of the finished file in bytes.
+             */
+            target_size?: number | null;
             /** @description Options in one line; quotes and backslashes as in a shell, nothing else is special. */
             text?: string | null;
         };
@@ -889,6 +1280,8 @@ export interface components {
         OutputSpec: {
             /** @description Muxer by ffmpeg's name or usual extension (`mkv`, `mp4`, …); absent: from `path`, else `mkv`. */
             container?: string | null;
+            /** @description Throw the result away if it is not smaller than the source; the job is canceled then and its note says so. */
+            only_if_smaller?: boolean;
             /** @description Replace an existing file at `path`. */
             overwrite?: boolean;
             /** @description Absolute path on the server, inside one of its media roots; absent: fetched from `…/output`. */
@@ -912,11 +1305,15 @@ export interface components {
                 args: string[];
                 /** @description Muxer of the output. */
                 container: string;
+                /** @description Why its segments are decoded from a copy of the film, which the analysis makes, if they are. */
+                copied_because?: string | null;
                 /**
                  * Format: int64
                  * @description When it was made.
                  */
                 created_at: number;
+                /** @description Made as a draft, and nobody has started it: `state` is `held`, or it has ended before. */
+                draft?: boolean;
                 /**
                  * Format: int64
                  * @description Duration of the source as its container has it, in milliseconds.
@@ -937,6 +1334,8 @@ export interface components {
                 id: number;
                 /** @description Name for people. */
                 name: string;
+                /** @description Why the server ended it by a rule: skipped, or its result thrown away. */
+                note?: string | null;
                 output?: components["schemas"]["OutputView"] | null;
                 /** @description Where the finished file was put on the server. */
                 output_path?: string | null;
@@ -956,7 +1355,12 @@ export interface components {
                  * @description Size of the source in bytes.
                  */
                 source_size: number;
-                /** @description `analyzing`, `transcoding`, `merging`, `completed`, `failed`, `canceled` or `paused`. */
+                /**
+                 * Format: int64
+                 * @description When it was let go: when it was made, or resumed for the first time if it was held.
+                 */
+                started_at?: number;
+                /** @description `held`, `analyzing`, `transcoding`, `merging`, `completed`, `failed`, `canceled` or `paused`. */
                 state: string;
                 /** @description Why it is waiting, if it waits for something that a user can change (such as: no worker). */
                 waiting_for?: string | null;
@@ -966,6 +1370,86 @@ export interface components {
             /** @description Cursor of the next page; absent on the last. */
             next?: string | null;
         };
+        /** @description A page of a list. */
+        Page_WatchedFileView: {
+            /** @description The entries. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description Its job, if it got one.
+                 */
+                job?: number | null;
+                /**
+                 * Format: int64
+                 * @description When it was changed last, then.
+                 */
+                modified_at: number;
+                /**
+                 * Format: int64
+                 * @description When this was noted.
+                 */
+                noted_at: number;
+                /** @description Where its result goes. */
+                output?: string | null;
+                /** @description Its path on the server. */
+                path: string;
+                /** @description Why it was skipped or failed, or what else is to be said. */
+                reason?: string | null;
+                /**
+                 * Format: int64
+                 * @description Its size when it was taken.
+                 */
+                size: number;
+                /** @description `queued`, `done`, `skipped`, `failed` or `canceled`. */
+                state: string;
+            }[];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string | null;
+        };
+        /** @description The server's answer to it. */
+        PairingAnswer: {
+            /**
+             * Format: int64
+             * @description Which exchange this is.
+             */
+            exchange: number;
+            /** @description The server's message of SPAKE2, in base64. */
+            message: string;
+        };
+        /** @description The server's own proof, and what the worker asked for. The code is used up. */
+        PairingDone: {
+            /** @description The proof, in base64. A worker that does not find it right must not use the token. */
+            proof: string;
+            /** @description The join token. */
+            token: string;
+        };
+        /** @description `POST /api/workers/pairing/exchange`: a worker begins. Costs one of the code's tries. */
+        PairingMessage: {
+            /** @description The worker's message of SPAKE2, in base64. */
+            message: string;
+        };
+        /** @description `POST /api/workers/pairing/confirm`: the worker proves that it knows the code. */
+        PairingProof: {
+            /**
+             * Format: int64
+             * @description Which exchange.
+             */
+            exchange: number;
+            /** @description The proof, in base64. */
+            proof: string;
+        };
+        /** @description `POST /api/workers/pairing`: a code that lets one worker in. A secret. */
+        PairingView: {
+            /** @description Eight letters and digits in two groups, such as `7KQ2-M9TX`. */
+            code: string;
+            /** @description What a worker calls, where it does not find the server by itself. */
+            command: string;
+            /**
+             * Format: int64
+             * @description Until when, in milliseconds since 1970.
+             */
+            expires_at: number;
+        };
         /** @description `GET /api/presets`: options under a name, to begin with. */
         PresetView: {
             /** @description For people: a sentence. */
@@ -974,6 +1458,8 @@ export interface components {
             args: string[];
             /** @description Its name, lower-case letters, digits and dashes. */
             name: string;
+            /** @description It was written over this interface, and can be forgotten over it. */
+            own?: boolean;
             /** @description For people: a few words. */
             title: string;
         };
@@ -1082,6 +1568,8 @@ export interface components {
             verified: boolean;
             /** @description How the film was made: `segments` or `whole`. */
             way: string;
+            /** @description Who had which share in it, the largest first. */
+            workers?: components["schemas"]["WorkerShare"][];
         };
         /** @description A segment of the plan. Ticks are in `timebase`. */
         SegmentView: {
@@ -1169,6 +1657,8 @@ export interface components {
             codec: string;
             /** @description Whether it is a cover picture and no film. */
             cover: boolean;
+            /** @description What is said of its light frame by frame: `Dolby Vision`, `HDR10+`; absent: nothing. */
+            dynamic_hdr?: string | null;
             /**
              * Format: double
              * @description Average frames per second.
@@ -1186,6 +1676,8 @@ export interface components {
              * @description Position in the source.
              */
             index: number;
+            /** @description Whether its pictures are made of two fields each. */
+            interlaced?: boolean;
             /** @description `video`, `audio`, `subtitle`, `attachment` or `data`. */
             kind: string;
             /** @description Language tag. */
@@ -1194,6 +1686,8 @@ export interface components {
             pixel_format?: string | null;
             /** @description Title tag. */
             title?: string | null;
+            /** @description Whether its frames have different lengths, as far as the container tells. */
+            variable_rate?: boolean;
             /**
              * Format: int32
              * @description Width in pixels.
@@ -1241,6 +1735,147 @@ export interface components {
             /** @description `operator` or `viewer`. */
             role: string;
         };
+        /**
+         * @description A folder of the server whose films are encoded as they come: `PUT /api/watch-folders/{name}`, or a
+         *     `[[watch-folder]]` table of the settings file (with dashes in the names).
+         */
+        WatchFolder: {
+            /** @description What becomes of a source whose result is there and verified. */
+            after?: components["schemas"]["After"];
+            /** @description ffmpeg output options, one word each; they come after those of the preset. */
+            args?: string[];
+            /** @description Container by its usual ending, which `{ext}` stands for. */
+            container?: string;
+            /** @description Looked at only while this is set. */
+            enabled?: boolean;
+            /**
+             * Format: int64
+             * @description The folder is looked at every so many seconds.
+             */
+            every_seconds?: number;
+            /** @description Patterns of file names that are left alone. */
+            exclude?: string[];
+            /** @description Patterns of file names that are taken, such as `*.mkv`; empty: the usual endings of films. */
+            include?: string[];
+            /**
+             * Format: int32
+             * @description Jobs of this folder that are open at the same time; the others wait their turn.
+             */
+            jobs_max?: number;
+            /** @description Its name, lower-case letters, digits and dashes. */
+            name?: string;
+            /** @description A result that is not smaller than its source is thrown away. */
+            only_if_smaller?: boolean;
+            /** @description The folder where results go, by its absolute path inside a media root. */
+            output: string;
+            /** @description The folder that is looked at, by its absolute path inside a media root. */
+            path: string;
+            /** @description A preset of the server. */
+            preset?: string | null;
+            /**
+             * Format: int32
+             * @description Priority of its jobs; higher goes first.
+             */
+            priority?: number;
+            /** @description Whether folders inside are looked at, too. */
+            recursive?: boolean;
+            /**
+             * Format: int64
+             * @description A file has to be unchanged for so many seconds before it is taken.
+             */
+            settle_seconds?: number;
+            /** @description Films in one of these codecs are left as they are, such as `["av1", "hevc"]`. */
+            skip_codecs?: string[];
+            /**
+             * Format: int32
+             * @description Films with fewer lines are left as they are.
+             */
+            skip_height_below?: number;
+            /**
+             * Format: int64
+             * @description Files of fewer bytes are left as they are.
+             */
+            skip_smaller_than?: number;
+            /** @description How a result is named below `output`: `{dir}`, `{name}`, `{ext}`, `{preset}`, `{codec}`, `{encoder}`. */
+            template?: string;
+        };
+        /** @description A watch folder, and how it goes. */
+        WatchFolderView: {
+            /**
+             * Format: int64
+             * @description Files that are encoded.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description Files that could not be encoded; tried again when they change.
+             */
+            failed: number;
+            /** @description It stands in the server's settings file, and can be changed only there. */
+            fixed: boolean;
+            /**
+             * Format: int64
+             * @description Files with an open job.
+             */
+            queued: number;
+            /**
+             * Format: int64
+             * @description When it was looked at last.
+             */
+            scanned_at?: number | null;
+            /** @description What is wished. */
+            settings: components["schemas"]["WatchFolder"];
+            /**
+             * Format: int64
+             * @description Files that a rule left as they are.
+             */
+            skipped: number;
+            /** @description Why it cannot be looked at, or not all of it. */
+            trouble?: string | null;
+            /**
+             * Format: int64
+             * @description Files that are not settled yet, or wait until fewer jobs are open.
+             */
+            waiting: number;
+        };
+        /** @description A file of a watch folder. */
+        WatchedFileView: {
+            /**
+             * Format: int64
+             * @description Its job, if it got one.
+             */
+            job?: number | null;
+            /**
+             * Format: int64
+             * @description When it was changed last, then.
+             */
+            modified_at: number;
+            /**
+             * Format: int64
+             * @description When this was noted.
+             */
+            noted_at: number;
+            /** @description Where its result goes. */
+            output?: string | null;
+            /** @description Its path on the server. */
+            path: string;
+            /** @description Why it was skipped or failed, or what else is to be said. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description Its size when it was taken.
+             */
+            size: number;
+            /** @description `queued`, `done`, `skipped`, `failed` or `canceled`. */
+            state: string;
+        };
+        /** @description An address that is told by `POST` with a JSON body. */
+        WebhookTarget: {
+            /** @description Signs the body: `X-Segenc-Signature: sha256=` and HMAC-SHA256 in hex. */
+            secret?: string | null;
+            /** @description `http` or `https`. */
+            url: string;
+        };
         /** @description What a worker does now. */
         WorkView: {
             /**
@@ -1272,6 +1907,36 @@ export interface components {
              * @description The task.
              */
             task: number;
+        };
+        /** @description A worker's share in a job: what it did that is part of the result. */
+        WorkerShare: {
+            /**
+             * Format: int64
+             * @description Bytes that it made.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Processor time of the programs that it ran, in milliseconds.
+             */
+            cpu_millis: number;
+            /**
+             * Format: int64
+             * @description Frames that it encoded.
+             */
+            frames: number;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Tasks that it did.
+             */
+            tasks: number;
+            /**
+             * Format: int64
+             * @description The worker.
+             */
+            worker: number;
         };
         /** @description A worker. */
         WorkerView: {
@@ -1323,6 +1988,11 @@ export interface components {
             /** @description Why it was taken out. */
             reason?: string | null;
             /**
+             * Format: int64
+             * @description Until when it asks for nothing, because its hours are over.
+             */
+            resting_until?: number | null;
+            /**
              * Format: int32
              * @description Attempts it holds now.
              */
@@ -1337,7 +2007,7 @@ export interface components {
              * @description Of these, bytes of sources; the others are parts to be merged.
              */
             source_bytes_fetched: number;
-            /** @description `active`, `draining`, `taken_out` or `signed_off`. */
+            /** @description `active`, `draining`, `paused`, `taken_out` or `signed_off`. */
             state: string;
             /**
              * Format: int64
@@ -1348,6 +2018,17 @@ export interface components {
             version: string;
             /** @description What it does now. */
             work: components["schemas"]["WorkView"][];
+        };
+        /** @description `PUT /api/presets/{name}`: `text` as typed on a command line, or `args` as words. */
+        WritePreset: {
+            /** @description For people: a sentence. */
+            about?: string;
+            /** @description The same as words. */
+            args?: string[];
+            /** @description Options in one line; quotes and backslashes as in a shell, nothing else is special. */
+            text?: string | null;
+            /** @description For people: a few words; its name if there are none. */
+            title?: string;
         };
     };
     responses: never;
@@ -1828,6 +2509,34 @@ export interface operations {
             };
         };
     };
+    of_segment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                segment: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     bytes: {
         parameters: {
             query?: never;
@@ -1992,6 +2701,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    of_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
                 };
             };
             404: {
@@ -2304,6 +3040,62 @@ export interface operations {
             };
         };
     };
+    put: {
+        parameters: {
+            query: {
+                attempt: number;
+            };
+            header?: never;
+            path: {
+                job_id: number;
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "image/jpeg": number[];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     list: {
         parameters: {
             query?: {
@@ -2325,6 +3117,152 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationView"][];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateNotification"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2367,7 +3305,7 @@ export interface operations {
             };
         };
     };
-    presets: {
+    list: {
         parameters: {
             query?: never;
             header?: never;
@@ -2383,6 +3321,69 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PresetView"][];
                 };
+            };
+        };
+    };
+    put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description lower-case letters, digits and dashes */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WritePreset"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -2798,6 +3799,207 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["WatchFolderView"][];
+                };
+            };
+        };
+    };
+    put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WatchFolder"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WatchFolderView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    files: {
+        parameters: {
+            query?: {
+                /** @description only `queued`, `done`, `skipped`, `failed` or `canceled` */
+                state?: string;
+                /** @description `next` of the page before */
+                cursor?: string;
+                /** @description files on a page, at most 1000 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WatchedFileView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    scan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": components["schemas"]["WorkerView"][];
                 };
             };
@@ -2821,6 +4023,113 @@ export interface operations {
                 };
             };
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    issue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairingView"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PairingProof"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairingDone"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    exchange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PairingMessage"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairingAnswer"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2907,6 +4216,40 @@ export interface operations {
             };
         };
     };
+    pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description it cannot suspend programs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     release: {
         parameters: {
             query?: never;
@@ -2962,6 +4305,25 @@ export interface operations {
         };
     };
     healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    metrics: {
         parameters: {
             query?: never;
             header?: never;

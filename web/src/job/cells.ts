@@ -27,6 +27,15 @@ export const lastAttempt = (task: Task): Attempt | undefined => task.attempts.at
 export const runningAttempt = (task: Task): Attempt | undefined =>
   task.attempts.find((attempt) => attempt.state === 'running');
 
+/** Where the small picture of a task's segment is, once an attempt has succeeded; a whole film is segment 0. */
+export function pictureOf(job: number, task: Task): string | undefined {
+  const attempt = task.attempts.find(({ state }) => state === 'succeeded');
+  if (!attempt || !PICTURED.has(task.kind)) return undefined;
+  return `/api/jobs/${job}/segments/${task.segment?.index ?? 0}/thumbnail?of=${task.id}.${attempt.number}`;
+}
+
+const PICTURED = new Set(['segment', 'retake', 'whole']);
+
 export const isScarred = (task: Task): boolean =>
   task.attempts.some((attempt) => attempt.state === 'failed' || attempt.state === 'expired');
 

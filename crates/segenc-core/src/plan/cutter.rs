@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::grid::{After, Grid, Reach};
 use super::keyframes::{Candidate, Keyframes, Seek};
 use super::{Cut, Frames, Segment, Unsplittable};
 use crate::source::Packet;
@@ -29,6 +30,8 @@ const DISTANCE_SAMPLE: usize = 250;
 /// target length allows for.
 const MAX_SEGMENTS: u32 = 20_000;
 
+const SAME_TIME: &str = "two of its frames have the same time";
+
 /// What a cutter is told of the film and of the wish.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Measure {
@@ -37,10 +40,12 @@ pub(super) struct Measure {
     pub(super) shift: i64,
     /// Wished length of a segment, in ticks; at least 2.
     pub(super) target: i64,
-    /// Frames that the filters need before a segment.
-    pub(super) run_up: usize,
-    /// Frames that they need after it.
-    pub(super) run_out: usize,
+    /// What the filters need before a segment.
+    pub(super) run_up: Reach,
+    /// What they need after it.
+    pub(super) run_out: Reach,
+    /// The clock of the frames that come out, if it is not that of the source.
+    pub(super) grid: Option<Grid>,
     /// Distance of frames in ticks by the nominal rate, for a film of one frame.
     pub(super) nominal_distance: i64,
 }
@@ -78,6 +83,10 @@ pub(super) struct Cutter {
     pending: BTreeMap<i64, u32>,
     /// PTS of the last frames before the segment being formed, as many as the filters need.
     before: VecDeque<i64>,
+    /// The frame that is shown last so far, and for how long.
+    newest: Option<(i64, Option<i64>)>,
+    /// PTS of the last frame that comes out of the segments so far.
+    last_expected: Option<i64>,
     last_dts: Option<i64>,
     first_keyframe: Option<i64>,
     planned: u32,
@@ -90,6 +99,8 @@ impl Cutter {
             keyframes: Keyframes::new(measure.timebase),
             pending: BTreeMap::new(),
             before: VecDeque::new(),
+            newest: None,
+            last_expected: None,
             last_dts: None,
             first_keyframe: None,
             planned: 0,
@@ -154,7 +165,10 @@ impl Cutter {
             return Err(Unsplittable::because("its times jump back"));
         }
         if self.pending.insert(pts, packet.size).is_some() {
-            return Err(Unsplittable::because("two of its frames have the same time"));
+            return Err(Unsplittable::because(SAME_TIME));
+        }
+        if self.newest.is_none_or(|(newest, _)| newest < pts) {
+            self.newest = Some((pts, packet.duration));
         }
         Ok(())
     }
@@ -177,7 +191,7 @@ impl Cutter {
         let goal = start.saturating_add(measure.target);
         let bound = known.saturating_sub(measure.shortest());
         let (end, cut) = self.choose(&Window { start, goal, bound })?;
-        let run_out_end = *self.pending.range(end..).nth(measure.run_out)?.0;
+        let run_out_end = self.filter_end(end)?;
         (run_out_end <= known).then_some((end, cut))
     }
 
@@ -246,9 +260,9 @@ impl Cutter {
     fn split_off(&mut self, end: i64, cut: Cut) -> Result<Segment, Unsplittable> {
         let rest = self.pending.split_off(&end);
         let frames = std::mem::replace(&mut self.pending, rest);
-        let filter_end = self.pending.keys().nth(self.measure.run_out).copied();
+        let filter_end = self.filter_end(end);
         let segment = self.segment(&frames, end, cut, filter_end)?;
-        self.remember(&frames);
+        self.remember(&frames, end);
         let decoded_from = self.before.front().copied().unwrap_or(end);
         self.keyframes.forget_before(decoded_from);
         Ok(segment)
@@ -274,9 +288,8 @@ impl Cutter {
             )));
         }
         self.planned += 1;
-        let shown = frames.keys().map(|pts| pts.saturating_sub(self.measure.shift));
         let (Some(expected), Some((&start, _))) =
-            (Frames::of_sorted(shown), frames.first_key_value())
+            (self.expected(frames, end, cut)?, frames.first_key_value())
         else {
             return Err(Unsplittable::because("it has no frames"));
         };
@@ -303,19 +316,66 @@ impl Cutter {
         })
     }
 
-    /// The first PTS that the filters need for a segment from `start` on; `None`: the film's beginning.
-    fn filter_start(&self, start: i64) -> Option<i64> {
-        if self.planned == 1 || self.before.len() < self.measure.run_up {
-            return None;
+    /// The frames that come out of a segment with these frames of the source.
+    fn expected(
+        &mut self,
+        frames: &BTreeMap<i64, u32>,
+        end: i64,
+        cut: Cut,
+    ) -> Result<Option<Frames>, Unsplittable> {
+        let Some(grid) = self.measure.grid else {
+            let shown = frames.keys().map(|pts| pts.saturating_sub(self.measure.shift));
+            return Ok(Frames::of_sorted(shown));
+        };
+        let after = match cut {
+            Cut::SceneKeyframe | Cut::Keyframe | Cut::Frame => After::Frame(end),
+            Cut::End => After::End(self.newest.and_then(|(_, duration)| duration)),
+        };
+        let own: Vec<i64> = frames.keys().copied().collect();
+        let shown = grid.frames(self.before.back().copied(), &own, after)?;
+        let mut last = self.last_expected;
+        for pts in &shown {
+            if last.is_some_and(|last| *pts <= last) {
+                return Err(Unsplittable::because(SAME_TIME));
+            }
+            last = Some(*pts);
         }
-        Some(self.before.front().copied().unwrap_or(start))
+        self.last_expected = last;
+        Ok(Frames::of_sorted(shown))
     }
 
-    fn remember(&mut self, frames: &BTreeMap<i64, u32>) {
-        let run_up = self.measure.run_up;
-        let newest: Vec<i64> = frames.keys().rev().take(run_up).copied().collect();
-        self.before.extend(newest.iter().rev());
-        let surplus = self.before.len().saturating_sub(run_up);
+    /// The first PTS that the filters need for a segment from `start` on; `None`: the film's beginning.
+    fn filter_start(&self, start: i64) -> Option<i64> {
+        if self.planned == 1 {
+            return None;
+        }
+        let first = self.first_needed(start)?;
+        Some(self.before.get(first).copied().unwrap_or(start))
+    }
+
+    /// The place in `before` of the first frame that the filters need for a segment from `start` on; `None`: they
+    /// need more than there is.
+    fn first_needed(&self, start: i64) -> Option<usize> {
+        let Reach { ticks, frames } = self.measure.run_up;
+        let from = start.saturating_sub(ticks);
+        let reached = match ticks {
+            0 => self.before.len(),
+            _ => self.before.partition_point(|pts| *pts <= from).checked_sub(1)?,
+        };
+        reached.checked_sub(frames)
+    }
+
+    /// The first PTS that the filters need no more for a segment that ends at `end`; `None`: the film's end.
+    fn filter_end(&self, end: i64) -> Option<i64> {
+        let Reach { ticks, frames } = self.measure.run_out;
+        let reached = end.saturating_add(ticks);
+        self.pending.range(reached..).nth(frames).map(|(pts, _)| *pts)
+    }
+
+    /// Keeps what the next segment needs, which begins at `next`.
+    fn remember(&mut self, frames: &BTreeMap<i64, u32>, next: i64) {
+        self.before.extend(frames.keys());
+        let surplus = self.first_needed(next).unwrap_or(0);
         self.before.drain(..surplus);
     }
 

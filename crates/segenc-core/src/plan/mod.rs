@@ -7,6 +7,7 @@ mod codecs;
 mod cutter;
 mod error;
 mod frames;
+mod grid;
 mod keyframes;
 mod layout;
 pub mod planner;
@@ -20,8 +21,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::codecs::codec_of;
 pub use self::error::{PlanError, Unsplittable};
+pub use self::grid::{fine_bits, finer};
 pub use self::planner::Planner;
-use crate::source::{Mastering, Rational};
+use crate::source::{Mastering, Rational, SourceFacts, StreamFacts, StreamKind};
 use crate::time::{PtsRange, Timebase};
 
 /// What is fixed before the first packet.
@@ -29,6 +31,9 @@ use crate::time::{PtsRange, Timebase};
 pub struct PlanHeader {
     /// Split or whole.
     pub way: Way,
+    /// What segments are decoded from.
+    #[serde(default)]
+    pub decoded_from: DecodedFrom,
     /// The film among the source's streams; `None`: nothing of it is encoded.
     pub film: Option<Film>,
     /// The streams of the output, in order.
@@ -39,6 +44,20 @@ pub struct PlanHeader {
     pub target_millis: u64,
     /// Threads of each segment's encoder, where the user names no number.
     pub encoder_threads: u32,
+}
+
+impl PlanHeader {
+    /// The streams with packets that the output has beside the film, in the source's order.
+    #[must_use]
+    pub fn beside(&self, facts: &SourceFacts) -> Vec<u32> {
+        let film = self.film.as_ref().map(|film| film.stream);
+        let kept = |stream: &&StreamFacts| {
+            Some(stream.index) != film
+                && stream.kind != StreamKind::Attachment
+                && self.layout.iter().any(|output| output.source_stream == stream.index)
+        };
+        facts.streams.iter().filter(kept).map(|stream| stream.index).collect()
+    }
 }
 
 /// How the film is made.
@@ -54,6 +73,31 @@ pub enum Way {
     },
 }
 
+/// What the segments of a film are decoded from. Everything else always reads the source itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "from")]
+pub enum DecodedFrom {
+    /// The source.
+    #[default]
+    Source,
+    /// A copy of the film's packets with an index, which the analysis makes and delivers: its output.
+    Copy {
+        /// Why not from the source: one clause, for people.
+        reason: String,
+    },
+}
+
+impl DecodedFrom {
+    /// Whether the analysis makes a copy.
+    #[must_use]
+    pub const fn is_copy(&self) -> bool {
+        match self {
+            Self::Source => false,
+            Self::Copy { .. } => true,
+        }
+    }
+}
+
 /// The film: the one video stream that is encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Film {
@@ -62,9 +106,10 @@ pub struct Film {
     /// Its timebase; all ticks of the plan are in it.
     pub timebase: Timebase,
     /// Ticks to subtract from a PTS of the source to get that of the output: what ffmpeg does with
-    /// the container's start time when it makes the file in one go.
+    /// the container's start time when it makes the file in one go. In a copy that has been done
+    /// already, and its bias is to be subtracted.
     pub shift: i64,
-    /// The frame rate that the output's header should name, where the source has one.
+    /// The frame rate that the output's header should name, where the source has one or a filter makes one.
     pub rate: Option<Rational>,
     /// What every segment's encoder is told of the film's light.
     #[serde(default)]

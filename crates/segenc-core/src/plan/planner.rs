@@ -2,13 +2,15 @@
 //! together and decides nothing itself.
 
 use super::cutter::{Cutter, Measure};
+use super::grid::{self, Grid};
 use super::layout::lay_out;
 use super::threads::encoder_threads;
-use super::way::{target_millis, why_whole};
-use super::{Film, PlanError, PlanHeader, Segment, Unsplittable, Way};
+use super::way::{decoded_from, target_millis, why_whole};
+use super::{DecodedFrom, Film, PlanError, PlanHeader, Segment, Unsplittable, Way};
 use crate::source::{Packet, Rational, SourceFacts, StreamFacts, VideoFacts};
-use crate::spec::{DynamicHdr, JobSpec, SplitPolicy, VideoSpec};
+use crate::spec::{DynamicHdr, JobSpec, VideoSpec};
 use crate::time::Timebase;
+use crate::work::copy_bias;
 
 /// Makes one plan.
 #[derive(Debug)]
@@ -28,18 +30,29 @@ impl Planner {
         let layout = lay_out(spec, facts)?;
         nothing_lost(spec, facts, layout.film)?;
         let target_millis = target_millis(spec, facts);
-        let film = encoded_film(spec, facts, layout.film);
+        let decoded_from = decoded_from(facts);
+        let film = encoded_film(spec, facts, layout.film, &decoded_from);
         let whole = why_whole(spec, facts, &layout, target_millis);
         let cutter = match (&film, &whole) {
-            (Some(film), None) => Some(Cutter::new(measure(spec, film, target_millis))),
+            (Some(film), None) => {
+                let grid = Grid::of(&spec.split, film);
+                Some(Cutter::new(measure(spec, film, target_millis, grid)))
+            }
             (None, _) | (_, Some(_)) => None,
         };
         let other_streams = cutter.is_some() && layout.encoded_others > 0;
         let way = whole.map_or(Way::Segments, |reason| Way::Whole { reason });
         let layout = layout.streams;
         let encoder_threads = encoder_threads(facts, target_millis);
-        let header =
-            PlanHeader { way, film, layout, other_streams, target_millis, encoder_threads };
+        let header = PlanHeader {
+            way,
+            decoded_from,
+            film,
+            layout,
+            other_streams,
+            target_millis,
+            encoder_threads,
+        };
         Ok(Self { header, cutter })
     }
 
@@ -100,7 +113,12 @@ fn nothing_lost(spec: &JobSpec, facts: &SourceFacts, film: Option<u32>) -> Resul
 }
 
 /// The film, if it is encoded.
-fn encoded_film(spec: &JobSpec, facts: &SourceFacts, index: Option<u32>) -> Option<Film> {
+fn encoded_film(
+    spec: &JobSpec,
+    facts: &SourceFacts,
+    index: Option<u32>,
+    decoded_from: &DecodedFrom,
+) -> Option<Film> {
     match &spec.video {
         VideoSpec::Encode(_) => {}
         VideoSpec::Copy | VideoSpec::Drop => return None,
@@ -109,9 +127,12 @@ fn encoded_film(spec: &JobSpec, facts: &SourceFacts, index: Option<u32>) -> Opti
     Some(Film {
         stream: stream.index,
         timebase: stream.timebase,
-        // ffmpeg adds the negated start time, rescaled; its rounding is the same on both sides of zero.
-        shift: stream.timebase.ticks(facts.start_micros),
-        rate: nominal_rate(stream),
+        shift: match decoded_from {
+            // ffmpeg adds the negated start time, rescaled; its rounding is the same on both sides of zero.
+            DecodedFrom::Source => stream.timebase.ticks(facts.start_micros),
+            DecodedFrom::Copy { .. } => copy_bias(stream.timebase),
+        },
+        rate: grid::rate_after(&spec.split, nominal_rate(stream)),
         mastering: stream.video.as_ref().and_then(|video| video.mastering),
     })
 }
@@ -134,11 +155,9 @@ fn nominal_rate(stream: &StreamFacts) -> Option<Rational> {
     }
 }
 
-fn measure(spec: &JobSpec, film: &Film, target_millis: u64) -> Measure {
-    let (run_up, run_out) = match &spec.split {
-        SplitPolicy::Segments { run_up, run_out } => (*run_up as usize, *run_out as usize),
-        SplitPolicy::Whole { .. } => (0, 0),
-    };
+fn measure(spec: &JobSpec, film: &Film, target_millis: u64, grid: Option<Grid>) -> Measure {
+    let (run_up, run_out) = grid::reaches(&spec.split, film);
+    let least = grid::least_target(&spec.split, film.timebase).max(2);
     let target_micros = i64::try_from(target_millis).unwrap_or(i64::MAX).saturating_mul(1000);
     let nominal_distance = film
         .rate
@@ -147,9 +166,10 @@ fn measure(spec: &JobSpec, film: &Film, target_millis: u64) -> Measure {
     Measure {
         timebase: film.timebase,
         shift: film.shift,
-        target: film.timebase.ticks(target_micros).max(2),
+        target: film.timebase.ticks(target_micros).max(least),
         run_up,
         run_out,
+        grid,
         nominal_distance,
     }
 }

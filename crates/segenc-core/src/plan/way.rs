@@ -1,6 +1,8 @@
 //! Whether a film is cut into segments at all, and how long they should be. Decided from the facts of
 //! the source, before its first packet.
 
+use super::DecodedFrom;
+use super::grid;
 use super::layout::Layout;
 use crate::source::{SourceFacts, StreamFacts};
 use crate::spec::{JobSpec, SplitPolicy, VideoSpec};
@@ -8,6 +10,10 @@ use crate::spec::{JobSpec, SplitPolicy, VideoSpec};
 /// Containers whose index can be trusted to lead to the keyframe that was asked for, as they show in
 /// the names of ffmpeg's demuxers.
 const TRUSTED_DEMUXERS: [&str; 2] = ["matroska", "mov"];
+
+/// Containers whose packets ffmpeg tells well, but that lead nowhere for sure: their films are split after their
+/// packets were copied into a container with an index.
+const COPIED_DEMUXERS: [&str; 7] = ["mpegts", "mpeg", "avi", "flv", "nut", "mxf", "ivf"];
 
 /// Formats in which a key packet is known to be one that decoding can start at. In others the mark may only
 /// stand at regular distances (seen in 3GP with H.263).
@@ -111,6 +117,16 @@ pub(super) fn why_whole(
                 return Some(format!("its filters need more than {MAX_NEIGHBOURS} frames around"));
             }
         }
+        SplitPolicy::Retimed { before, retiming, after } => {
+            let most =
+                [before.run_up, before.run_out, after.run_up, after.run_out].into_iter().max();
+            if most.unwrap_or(0) > MAX_NEIGHBOURS {
+                return Some(format!("its filters need more than {MAX_NEIGHBOURS} frames around"));
+            }
+            if grid::clock(*retiming, film.timebase).is_none() {
+                return Some("its filters need a clock that cannot be had".into());
+            }
+        }
     }
     if layout.encoded_films > 1 {
         return Some(format!("{} films are encoded into one output", layout.encoded_films));
@@ -126,18 +142,30 @@ pub(super) fn why_whole(
         })
 }
 
+/// What the segments are decoded from.
+pub(super) fn decoded_from(facts: &SourceFacts) -> DecodedFrom {
+    if is_one_of(&TRUSTED_DEMUXERS, facts) {
+        return DecodedFrom::Source;
+    }
+    let demuxer = &facts.demuxer;
+    let reason = format!("sources of the kind {demuxer} have no index that can be trusted");
+    DecodedFrom::Copy { reason }
+}
+
+/// A demuxer may have several names, of which ffmpeg tells all.
+fn is_one_of(known: &[&str], facts: &SourceFacts) -> bool {
+    facts.demuxer.split(',').any(|name| known.contains(&name))
+}
+
 /// Why the packets of the source cannot be taken for its frames.
 fn why_untrusted(facts: &SourceFacts, film: &StreamFacts) -> Option<String> {
-    if !TRUSTED_DEMUXERS.iter().any(|name| facts.demuxer.contains(name)) {
-        let demuxer = &facts.demuxer;
-        return Some(format!("sources of the kind {demuxer} have no index that can be trusted"));
+    if let DecodedFrom::Copy { reason } = decoded_from(facts)
+        && !is_one_of(&COPIED_DEMUXERS, facts)
+    {
+        return Some(reason);
     }
     if !TRUSTED_CODECS.contains(&film.codec.as_str()) {
         return Some(format!("key packets of {} are not known to be true", film.codec));
-    }
-    let field_order = film.video.as_ref().map_or("", |video| video.field_order.as_str());
-    if film.codec == "h264" && !matches!(field_order, "" | "unknown" | "progressive") {
-        return Some("its h264 is interlaced, where a packet may be half a frame".into());
     }
     None
 }

@@ -15,7 +15,7 @@ use crate::ids::{JobId, TaskId, WorkerId};
 use crate::pool::Pool;
 use crate::pool::event::{Event, Happening};
 use crate::pool::job::Job;
-use crate::pool::task::{AttemptState, Task, TaskState};
+use crate::pool::task::{AttemptState, Task, TaskKind, TaskState};
 use crate::pool::worker::{Worker, WorkerProfile, WorkerState};
 use crate::time::Millis;
 
@@ -46,8 +46,8 @@ impl Pool {
             Happening::SegmentRunUpLengthened { task } => {
                 self.change_task(*task, |task| task.longer_run_up = true);
             }
-            Happening::AttemptStarted { attempt, worker } => {
-                self.start_attempt(at, *attempt, *worker);
+            Happening::AttemptStarted { attempt, worker, role } => {
+                self.start_attempt(at, *attempt, *worker, *role);
             }
             Happening::OutputStored { attempt, blob } => self.store_output(*attempt, blob),
             Happening::AttemptSucceeded { attempt, observed } => {
@@ -66,7 +66,7 @@ impl Pool {
             Happening::JobFailed { job, failure } => self.fail_job(at, *job, failure),
             Happening::JobCanceled { job } => self.cancel_job(at, *job),
             Happening::JobPaused { job } => self.pause_job(*job),
-            Happening::JobResumed { job } => self.resume_job(*job),
+            Happening::JobResumed { job } => self.resume_job(at, *job),
             Happening::JobRetried { job } => self.retry_job(*job),
             Happening::JobDeleted { job } => self.delete_job(*job),
             Happening::WorkerRegistered { worker, profile } => {
@@ -100,6 +100,7 @@ impl Pool {
                 WorkerState::SignedOff => WorkerState::Active,
                 kept @ (WorkerState::Active
                 | WorkerState::Draining
+                | WorkerState::Paused
                 | WorkerState::TakenOut { .. }) => kept.clone(),
             };
             return;
@@ -178,13 +179,13 @@ impl Pool {
         }
     }
 
-    /// Changes a job and, where that opens or closes it, the index of ready tasks.
+    /// Changes a job and, where that opens, closes or releases it, the index of ready tasks.
     fn change_job(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
         let Some(slot) = self.jobs.get_mut(&id) else { return };
         let job = Arc::make_mut(slot);
-        let open_before = job.is_open();
+        let before = (job.is_open(), job.start);
         change(job);
-        if job.is_open() == open_before {
+        if (job.is_open(), job.start) == before {
             return;
         }
         for task in &job.tasks {
@@ -200,7 +201,8 @@ impl Pool {
 
 /// Whether the task belongs into the index of ready tasks.
 pub(super) fn queued(job: &Job, task: &Task) -> bool {
-    task.state == TaskState::Ready && job.is_open()
+    let held_back = job.is_held() && task.kind != TaskKind::Analysis;
+    task.state == TaskState::Ready && job.is_open() && !held_back
 }
 
 /// Whether the merge waits for the task.

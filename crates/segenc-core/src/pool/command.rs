@@ -3,11 +3,12 @@
 use crate::failure::Failure;
 use crate::ids::{AttemptId, JobId, TaskId, WorkerId};
 use crate::plan::{PlanHeader, Segment};
-use crate::pool::job::SourceRef;
+use crate::pool::job::{SourceRef, Start};
 use crate::pool::task::{Blob, Observed};
 use crate::pool::worker::WorkerProfile;
 use crate::source::SourceFacts;
 use crate::spec::JobSpec;
+use crate::time::Millis;
 
 /// A wish of a user or a worker, or of time itself ([`Command::Tick`]). Every command may arrive twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,9 @@ pub enum Command {
     },
     /// Takes no more tasks, by the user.
     DrainWorker(WorkerId),
-    /// Takes tasks again: drained, taken out or signed off.
+    /// Stands still with what it has, by the user: its programs are suspended, its leases go on.
+    PauseWorker(WorkerId),
+    /// Takes tasks again: paused, drained, taken out or signed off.
     ResumeWorker(WorkerId),
     /// Gives back what the worker holds, at once.
     ReleaseWorker(WorkerId),
@@ -46,6 +49,13 @@ pub enum Command {
     /// The worker leaves by itself; what it holds is given back.
     SignOff(WorkerId),
 
+    /// The worker asks for nothing before this time, because its hours are over.
+    RestWorker {
+        /// Who says so.
+        worker: WorkerId,
+        /// Until when.
+        until: Millis,
+    },
     /// A free slot asks for work.
     RequestTask(WorkerId),
     /// A running attempt lives: renews its lease.
@@ -127,6 +137,8 @@ pub struct NewJob {
     pub output_path: Option<String>,
     /// Higher goes first; 0 is usual.
     pub priority: i32,
+    /// Whether it goes on by itself once it is planned.
+    pub start: Start,
 }
 
 /// What a command that was accepted answers, beside its events.
@@ -149,6 +161,8 @@ pub enum Answer {
 pub enum Directive {
     /// Go on.
     Continue,
+    /// Stand still, and go on when told to: the lease lives while it is reported on.
+    Pause,
     /// Stop it and clean up: canceled, expired, or made needless.
     Stop,
 }
@@ -173,6 +187,9 @@ pub enum Rejection {
         /// What became of it: one word or a short clause.
         why: String,
     },
+    /// The worker cannot suspend what it runs.
+    #[error("worker {0} cannot suspend the programs it runs: drain it, or release what it has")]
+    CannotPause(WorkerId),
     /// Finished without its output.
     #[error("attempt {0} has delivered no output")]
     NoOutput(AttemptId),

@@ -52,11 +52,13 @@ pub fn decide(
         Command::DeleteJob(job) => draft.delete_job(*job)?,
         Command::RegisterWorker { known, profile } => draft.register(*known, profile)?,
         Command::DrainWorker(worker) => draft.drain(*worker)?,
+        Command::PauseWorker(worker) => draft.pause(*worker)?,
         Command::ResumeWorker(worker) => draft.resume(*worker)?,
         Command::ReleaseWorker(worker) => draft.release(*worker)?,
         Command::RemoveWorker(worker) => draft.remove(*worker)?,
         Command::LineLost(worker) => draft.lose_line(*worker)?,
         Command::SignOff(worker) => draft.sign_off(*worker)?,
+        Command::RestWorker { worker, .. } => draft.rest(*worker)?,
         Command::RequestTask(worker) => draft.request(*worker)?,
         Command::ReportStatus { worker, attempt, .. } => draft.report(*worker, *attempt)?,
         Command::StartPlan { attempt, facts, header } => {
@@ -121,5 +123,5 @@ impl Draft<'_> {
 }
 
 fn wrong_state(job: &Job, hint: &str) -> Rejection {
-    Rejection::WrongState { job: job.id, state: job.state.to_string(), hint: hint.to_owned() }
+    Rejection::WrongState { job: job.id, state: job.standing(), hint: hint.to_owned() }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, JobId, TaskId, WorkerId};
 use crate::plan::{PlanHeader, Segment};
-use crate::pool::job::SourceRef;
-use crate::pool::task::{Blob, Observed};
+use crate::pool::job::{SourceRef, Start};
+use crate::pool::task::{AttemptRole, Blob, Observed};
 use crate::pool::worker::{WorkerProfile, WorkerState};
 use crate::rate::{Allocation, Retake};
 use crate::source::SourceFacts;
@@ -45,6 +45,9 @@ pub enum Happening {
         output_path: Option<String>,
         /// Higher goes first.
         priority: i32,
+        /// Whether it goes on by itself once it is planned.
+        #[serde(default)]
+        start: Start,
     },
     /// The facts are known and the plan has begun.
     PlanStarted {
@@ -115,6 +118,9 @@ pub enum Happening {
         attempt: AttemptId,
         /// To whom.
         worker: WorkerId,
+        /// Why.
+        #[serde(default, skip_serializing_if = "AttemptRole::is_regular")]
+        role: AttemptRole,
     },
     /// Its output is stored and synced.
     OutputStored {

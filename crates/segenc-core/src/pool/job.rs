@@ -47,6 +47,19 @@ pub struct Fingerprint {
     pub head_and_tail: String,
 }
 
+/// Whether a job goes on by itself once it is planned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// As soon as its first segment is planned.
+    #[default]
+    AtOnce,
+    /// Only its analysis runs, until somebody resumes it.
+    Held,
+    /// The same for a while: somebody looks at the plan, and if nobody resumes it, it is forgotten.
+    Draft,
+}
+
 /// A state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -109,8 +122,12 @@ pub struct Job {
     pub priority: i32,
     /// Where it stands.
     pub state: JobState,
+    /// Whether its tasks beside the analysis wait for somebody to resume it.
+    pub start: Start,
     /// When it was made.
     pub created_at: Millis,
+    /// When it was let go: when it was made, or resumed for the first time if it was held.
+    pub started_at: Millis,
     /// When it came to its end, if it has.
     pub ended_at: Option<Millis>,
     /// What the analysis saw before the first packet.
@@ -160,6 +177,21 @@ impl Job {
         }
     }
 
+    /// Whether nothing but its analysis is handed out, until somebody resumes it.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        match self.start {
+            Start::AtOnce => false,
+            Start::Held | Start::Draft => !self.state.is_final(),
+        }
+    }
+
+    /// Its state in one word for people: [`JobState`], or `held`.
+    #[must_use]
+    pub fn standing(&self) -> String {
+        if self.is_held() { "held".to_owned() } else { self.state.to_string() }
+    }
+
     /// Whether the film is made as segments, as far as it is planned.
     #[must_use]
     pub fn is_split(&self) -> bool {
@@ -167,6 +199,13 @@ impl Job {
             Some(Way::Segments) => true,
             Some(Way::Whole { .. }) | None => false,
         }
+    }
+
+    /// Whether its segments are decoded from a copy of the film, which is the analysis' output.
+    #[must_use]
+    pub fn decodes_copy(&self) -> bool {
+        let copied = self.header.as_ref().is_some_and(|header| header.decoded_from.is_copy());
+        self.is_split() && copied
     }
 
     /// The size that is met by measuring all segments, where there is one.

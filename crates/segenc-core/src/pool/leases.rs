@@ -10,7 +10,10 @@ use crate::pool::Pool;
 use crate::pool::command::{Answer, Command, Directive};
 use crate::pool::decide::Decision;
 use crate::pool::event::Happening;
-use crate::pool::limits::{LEASE_MILLIS, REDELIVER_AFTER_MILLIS, REDELIVERIES_MAX, SILENT_MILLIS};
+use crate::pool::limits::{
+    LEASE_MILLIS, REDELIVER_AFTER_MILLIS, REDELIVERIES_MAX, SILENT_MILLIS, TICK_LATE_MILLIS,
+};
+use crate::pool::speeds::{Extent, Speeds};
 use crate::time::Millis;
 
 /// The right to an attempt until a time.
@@ -22,6 +25,8 @@ pub struct Lease {
     pub until: Millis,
     /// The worker has spoken of the attempt since it was handed out: it did get it.
     pub reported: bool,
+    /// When its work began, as far as one can see: when it was last handed out or reported without a frame done.
+    pub began: Millis,
     /// How often it was handed out again.
     pub redeliveries: u32,
     /// Frames done since its start.
@@ -36,6 +41,7 @@ impl Lease {
             handed_out: now,
             until: now.saturating_add(LEASE_MILLIS),
             reported: false,
+            began: now,
             redeliveries: 0,
             frames: 0,
             speed_millifps: 0,
@@ -53,6 +59,10 @@ impl Lease {
 pub struct Leases {
     leases: OrdMap<AttemptId, Lease>,
     seen: OrdMap<WorkerId, Millis>,
+    resting: OrdMap<WorkerId, Millis>,
+    speeds: Speeds,
+    /// When the clock was looked at last.
+    ticked: Option<Millis>,
 }
 
 impl Leases {
@@ -60,7 +70,7 @@ impl Leases {
     /// restart of the server nobody knows who reported when.
     #[must_use]
     pub fn adopt(pool: &Pool, now: Millis) -> Self {
-        let mut leases = Self::default();
+        let mut leases = Self { speeds: Speeds::remembered(pool), ..Self::default() };
         leases.adopt_missing(pool, now);
         for worker in pool.workers() {
             leases.seen.insert(worker.id, now);
@@ -86,16 +96,46 @@ impl Leases {
         self.last_seen(worker).is_some_and(|seen| seen.saturating_add(SILENT_MILLIS) > now)
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (AttemptId, &Lease)> {
+        self.leases.iter().map(|(attempt, lease)| (*attempt, lease))
+    }
+
+    /// Until when the worker asks for nothing, as it said itself.
+    #[must_use]
+    pub fn resting_until(&self, worker: WorkerId, now: Millis) -> Option<Millis> {
+        self.resting.get(&worker).copied().filter(|until| *until > now)
+    }
+
+    /// Whether any attempt runs, so that one may become late.
+    #[must_use]
+    pub fn some_run(&self) -> bool {
+        !self.leases.is_empty()
+    }
+
+    /// How fast workers were seen to be.
+    pub(crate) const fn speeds(&self) -> &Speeds {
+        &self.speeds
+    }
+
     /// When the next lease runs out, if nobody reports.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Millis> {
         self.leases.values().map(|lease| lease.until).min()
     }
 
-    /// The attempts whose lease has run out.
+    /// The attempts whose lease has run out. None has while nobody could have been heard: the server stood still,
+    /// or its clock was set forward.
     pub(super) fn run_out(&self, now: Millis) -> impl Iterator<Item = AttemptId> {
-        let past = self.leases.iter().filter(move |(_, lease)| lease.until <= now);
+        let heard = self.missed(now) == 0;
+        let past = self.leases.iter().filter(move |(_, lease)| heard && lease.until <= now);
         past.map(|(attempt, _)| *attempt)
+    }
+
+    /// For how long the clock was not looked at, if that is longer than it should be.
+    fn missed(&self, now: Millis) -> Millis {
+        let since = self.ticked.map_or(0, |ticked| now.saturating_sub(ticked));
+        if since > TICK_LATE_MILLIS { since } else { 0 }
     }
 
     /// Whether the answer that handed out the attempt seems lost.
@@ -113,15 +153,23 @@ impl Leases {
         self.hear(pool_after, now, command, &decision.answer);
         for event in &decision.events {
             match &event.what {
-                Happening::AttemptSucceeded { attempt, .. }
-                | Happening::AttemptFailed { attempt, .. }
+                Happening::AttemptSucceeded { attempt, .. } => {
+                    self.learn(pool_after, *attempt, event.at);
+                    self.leases.remove(attempt);
+                }
+                Happening::AttemptFailed { attempt, .. }
                 | Happening::AttemptExpired { attempt }
                 | Happening::AttemptCanceled { attempt } => {
                     self.leases.remove(attempt);
                 }
                 Happening::WorkerRemoved { worker } => {
+                    self.resting.remove(worker);
                     self.seen.remove(worker);
                 }
+                Happening::JobCompleted { job }
+                | Happening::JobFailed { job, .. }
+                | Happening::JobCanceled { job }
+                | Happening::JobDeleted { job } => self.speeds.forget(*job),
                 Happening::JobCreated { .. }
                 | Happening::PlanStarted { .. }
                 | Happening::SegmentsPlanned { .. }
@@ -134,13 +182,9 @@ impl Leases {
                 | Happening::OutputStored { .. }
                 | Happening::TaskFailed { .. }
                 | Happening::MergeReady { .. }
-                | Happening::JobCompleted { .. }
-                | Happening::JobFailed { .. }
-                | Happening::JobCanceled { .. }
                 | Happening::JobPaused { .. }
                 | Happening::JobResumed { .. }
                 | Happening::JobRetried { .. }
-                | Happening::JobDeleted { .. }
                 | Happening::WorkerRegistered { .. }
                 | Happening::WorkerChanged { .. } => {}
             }
@@ -151,10 +195,16 @@ impl Leases {
         match command {
             Command::RegisterWorker { .. } => {
                 if let Answer::Worker(worker) = answer {
+                    self.resting.remove(worker);
                     self.seen.insert(*worker, now);
                 }
             }
+            Command::RestWorker { worker, until } => {
+                self.seen.insert(*worker, now);
+                self.resting.insert(*worker, *until);
+            }
             Command::RequestTask(worker) => {
+                self.resting.remove(worker);
                 self.seen.insert(*worker, now);
                 if let Answer::Assigned(Some(attempt)) = answer {
                     self.hand_out(pool, now, *attempt);
@@ -162,9 +212,14 @@ impl Leases {
             }
             Command::ReportStatus { worker, attempt, frames, speed_millifps } => {
                 self.seen.insert(*worker, now);
-                let Answer::Directive(Directive::Continue) = answer else { return };
+                let Answer::Directive(Directive::Continue | Directive::Pause) = answer else {
+                    return;
+                };
                 if let Some(lease) = self.leases.get_mut(attempt) {
                     lease.renew(now);
+                    if lease.frames == 0 && *frames == 0 {
+                        lease.began = now;
+                    }
                     // A report that was overtaken by a later one must not turn the count back.
                     lease.frames = lease.frames.max(*frames);
                     lease.speed_millifps = *speed_millifps;
@@ -182,7 +237,9 @@ impl Leases {
             }
             Command::Tick => {
                 self.adopt_missing(pool, now);
+                self.forgive(self.missed(now), now);
                 self.follow_clock_back(now);
+                self.ticked = Some(now);
             }
             Command::CreateJob(_)
             | Command::CancelJob(_)
@@ -191,6 +248,7 @@ impl Leases {
             | Command::RetryJob(_)
             | Command::DeleteJob(_)
             | Command::DrainWorker(_)
+            | Command::PauseWorker(_)
             | Command::ResumeWorker(_)
             | Command::ReleaseWorker(_)
             | Command::RemoveWorker(_)
@@ -198,6 +256,32 @@ impl Leases {
             | Command::SignOff(_)
             | Command::AbandonSplit { .. } => {}
         }
+    }
+
+    fn learn(&mut self, pool: &Pool, id: AttemptId, at: Millis) {
+        let (Some(lease), Some(task)) = (self.leases.get(&id), pool.task(id.task)) else { return };
+        let (Some(attempt), Some(job)) = (task.attempt(id.number), pool.job(task.job)) else {
+            return;
+        };
+        if let Some(extent) = Extent::of(job, task.kind) {
+            self.speeds.learn(extent, attempt.worker, at.saturating_sub(lease.began));
+        }
+    }
+
+    /// Time that passed while nobody could be heard is nobody's silence.
+    fn forgive(&mut self, missed: Millis, now: Millis) {
+        if missed == 0 {
+            return;
+        }
+        let all: Vec<AttemptId> = self.leases.keys().copied().collect();
+        for attempt in all {
+            if let Some(lease) = self.leases.get_mut(&attempt) {
+                lease.until = now.saturating_add(LEASE_MILLIS);
+                lease.began = lease.began.saturating_add(missed).min(now);
+                lease.handed_out = lease.handed_out.saturating_add(missed).min(now);
+            }
+        }
+        self.seen = self.seen.keys().map(|worker| (*worker, now)).collect();
     }
 
     fn renew(&mut self, attempt: AttemptId, now: Millis) {
@@ -210,6 +294,7 @@ impl Leases {
         if let Some(lease) = self.leases.get_mut(&attempt) {
             lease.redeliveries += 1;
             lease.handed_out = now;
+            lease.began = now;
             lease.until = now.saturating_add(LEASE_MILLIS);
         } else if pool.running_attempt(attempt) {
             self.leases.insert(attempt, Lease::fresh(now));
@@ -240,6 +325,7 @@ impl Leases {
             if let Some(lease) = self.leases.get_mut(&attempt) {
                 lease.until = latest;
                 lease.handed_out = lease.handed_out.min(now);
+                lease.began = lease.began.min(now);
             }
         }
         let early: Vec<WorkerId> =

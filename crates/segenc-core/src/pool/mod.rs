@@ -24,6 +24,7 @@ pub mod leases;
 pub mod limits;
 pub(crate) mod ready;
 mod sanity;
+pub(crate) mod speeds;
 pub mod task;
 pub mod worker;
 

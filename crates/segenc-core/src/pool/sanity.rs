@@ -1,5 +1,7 @@
 //! What must hold of a pool at any time. Used by tests and the simulator after every event.
 
+use std::collections::BTreeSet;
+
 use crate::ids::AttemptId;
 use crate::pool::Pool;
 use crate::pool::apply::{is_open_part, queued};
@@ -120,6 +122,7 @@ fn check_task(pool: &Pool, job: &Job, task: &Task) -> Result<(), String> {
             format!("attempt {number} is failed without a failure, or the other way round")
         })?;
     }
+    check_backup(task)?;
     ensure(succeeded <= 1, || "two of its attempts succeeded".to_owned())?;
     match task.state {
         TaskState::Running => ensure(running > 0, || "it runs without an attempt".to_owned()),
@@ -133,6 +136,17 @@ fn check_task(pool: &Pool, job: &Job, task: &Task) -> Result<(), String> {
         }
         TaskState::Aborted => ensure(running == 0, || "it is aborted, but runs".to_owned()),
     }
+}
+
+/// Two attempts run side by side only as one and its backup, on two workers.
+fn check_backup(task: &Task) -> Result<(), String> {
+    let running: Vec<_> = task.running().collect();
+    let backups = running.iter().filter(|attempt| !attempt.role.is_regular()).count();
+    let workers: BTreeSet<_> = running.iter().map(|attempt| attempt.worker).collect();
+    ensure(running.len() <= 2 && backups <= 1 && running.len() - backups <= 1, || {
+        format!("{} of its attempts run, {backups} of them backups", running.len())
+    })?;
+    ensure(workers.len() == running.len(), || "one worker runs two of its attempts".to_owned())
 }
 
 fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {

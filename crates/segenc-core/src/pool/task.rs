@@ -69,6 +69,29 @@ pub enum AttemptState {
     Canceled,
 }
 
+/// Why an attempt was handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptRole {
+    /// Its task waited for a worker.
+    #[default]
+    Regular,
+    /// Another attempt of its task runs, and this one is expected to end earlier: a backup. Its failure counts
+    /// neither against the task nor against the worker.
+    Backup,
+}
+
+impl AttemptRole {
+    /// Whether its task waited for a worker. So it is stored as events always were, before there were backups.
+    #[must_use]
+    pub const fn is_regular(&self) -> bool {
+        match self {
+            Self::Regular => true,
+            Self::Backup => false,
+        }
+    }
+}
+
 /// Stored bytes with their digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blob {
@@ -157,6 +180,23 @@ impl Task {
         self.attempts.iter().filter(|attempt| attempt.state == AttemptState::Running)
     }
 
+    /// The one attempt that runs, if a second one may run beside it: it is no backup, none was started beside it
+    /// before, and it has not delivered yet.
+    #[must_use]
+    pub fn alone(&self) -> Option<&Attempt> {
+        let may = match self.kind {
+            TaskKind::Segment(_) | TaskKind::Measure(_) | TaskKind::Retake(_) | TaskKind::Whole => {
+                true
+            }
+            TaskKind::Analysis | TaskKind::OtherStreams | TaskKind::Weigh | TaskKind::Merge => {
+                false
+            }
+        };
+        let last = self.attempts.last()?;
+        let running = last.state == AttemptState::Running && last.output.is_none();
+        (may && running && last.role.is_regular()).then_some(last)
+    }
+
     /// The attempt whose output is the task's.
     #[must_use]
     pub fn succeeded(&self) -> Option<&Attempt> {
@@ -207,9 +247,9 @@ impl Task {
         self.attempts.iter().skip(self.counted_from)
     }
 
-    /// The attempts that failed in a way that another worker may do better.
+    /// The attempts that failed in a way that another worker may do better, without backups.
     pub fn retryable_failures(&self) -> impl Iterator<Item = &Attempt> {
-        self.counted().filter(|attempt| {
+        self.counted().filter(|attempt| attempt.role.is_regular()).filter(|attempt| {
             let Some(failure) = &attempt.failure else { return false };
             match failure.kind {
                 FailureKind::Transient | FailureKind::Worker => true,
@@ -244,6 +284,8 @@ pub struct Attempt {
     pub number: AttemptNumber,
     /// Who tries.
     pub worker: WorkerId,
+    /// Why it was handed out.
+    pub role: AttemptRole,
     /// Where it stands.
     pub state: AttemptState,
     /// When it was handed out.

@@ -28,6 +28,9 @@ pub struct WorkerProfile {
     pub ffmpeg_version: String,
     /// Operating system and processor, such as `linux x86_64`.
     pub platform: String,
+    /// Whether it can suspend the programs that it runs.
+    #[serde(default)]
+    pub can_pause: bool,
 }
 
 /// A state of a worker.
@@ -38,6 +41,8 @@ pub enum WorkerState {
     Active,
     /// Finishes what it has and takes no more, by the user's wish.
     Draining,
+    /// Stands still with what it has, by the user's wish, and takes nothing.
+    Paused,
     /// Taken out after failing again and again, until put back.
     TakenOut {
         /// Why, for people.
@@ -74,7 +79,10 @@ impl Worker {
     pub const fn is_active(&self) -> bool {
         match self.state {
             WorkerState::Active => true,
-            WorkerState::Draining | WorkerState::TakenOut { .. } | WorkerState::SignedOff => false,
+            WorkerState::Draining
+            | WorkerState::Paused
+            | WorkerState::TakenOut { .. }
+            | WorkerState::SignedOff => false,
         }
     }
 

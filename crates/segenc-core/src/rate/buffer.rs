@@ -65,6 +65,7 @@ mod tests {
         let packet = |(number, hundreds): (i64, &u32)| Packet {
             pts: None,
             dts: Some(number * 100),
+            duration: None,
             size: hundreds * 100 / 8,
             key: false,
             discarded: false,

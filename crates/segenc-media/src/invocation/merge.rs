@@ -9,7 +9,7 @@ use segenc_core::source::StreamKind;
 use segenc_core::work::{Join, JoinedSegment, MergeWork, MergedStream, segment_bias};
 
 use super::streams::{ahead_seconds, output_name};
-use super::{Invocation, seconds};
+use super::{Invocation, against_correction, seconds};
 use crate::attempt::MediaInput;
 use crate::names;
 
@@ -138,7 +138,9 @@ impl Joined<'_> {
                 call.option(&format!("-itsscale:{stream}"), STRETCH.to_string());
             }
         }
-        call.option("-itsoffset", seconds(self.join.start_micros.saturating_neg()));
+        let offset = self.join.start_micros.saturating_neg();
+        let offset = offset.saturating_add(against_correction(&self.work.demuxer));
+        call.option("-itsoffset", seconds(offset));
         call.input(&self.work.demuxer, self.source);
         Inputs { source }
     }

@@ -2,13 +2,17 @@
 //!
 //! Must not start anything, and must not read files: everything comes from the work.
 
+mod dialect;
 mod holder;
 mod light;
 mod merge;
+mod opening;
 mod probe;
 mod rate;
+mod remux;
 mod segment;
 mod streams;
+mod thumbnail;
 mod trial;
 mod verify;
 
@@ -24,8 +28,10 @@ pub(crate) use holder::Holder;
 pub(crate) use light::{can_be_told_of_light, told_of_light};
 pub(crate) use merge::{JOINED_NAME, Joined, PartFacts, SEGMENTS_NAME, list, list_after};
 pub(crate) use rate::repeated;
+pub(crate) use remux::{COPY_NAME, MESSAGES_NAME};
 pub(crate) use segment::HEADER_NAME;
 pub(crate) use streams::{ahead_seconds, output_name};
+pub(crate) use thumbnail::THUMBNAIL_NAME;
 pub(crate) use verify::Extent;
 
 /// One of the two programs.
@@ -124,6 +130,15 @@ impl Invocation {
         self.option("-i", names::address(input));
     }
 
+    /// The source as an input that is not read for all streams of the output, on the output's clock.
+    fn part_of(&mut self, demuxer: &str, source: &MediaInput) {
+        match against_correction(demuxer) {
+            0 => {}
+            micros => self.option("-itsoffset", seconds(micros)),
+        }
+        self.input(demuxer, source);
+    }
+
     /// A list of segments as an input. Segments come from workers: they are one of these or nothing.
     fn segment_list(&mut self, name: &str) {
         self.words(&[
@@ -150,6 +165,17 @@ impl Invocation {
 /// A demuxer may have many names (`mov,mp4,m4a`); each of them opens it.
 fn first_name(demuxer: &str) -> &str {
     demuxer.split(',').next().unwrap_or(demuxer)
+}
+
+/// Formats whose clock may jump. When some of their streams are left out, and the offset of the input is just its
+/// negated start time, ffmpeg (5.1, "Correcting start time") moves the rest to where the first of them begins: not
+/// what it does when it makes the output in one go, with all of them.
+const JUMPING: [&str; 4] = ["mpegts", "mpeg", "ogg", "wtv"];
+
+/// To be added to the offset of an input that is not read for all streams of the output, in microseconds: then it is
+/// not the start time, and nothing is moved. It is less than half a tick in all these formats.
+fn against_correction(demuxer: &str) -> i64 {
+    i64::from(JUMPING.contains(&first_name(demuxer)))
 }
 
 /// Microseconds as the decimal seconds that ffmpeg reads back without loss.
@@ -222,6 +248,15 @@ mod tests {
         assert_eq!(seconds(1_000_001), "1.000001");
         assert_eq!(seconds(-500_000), "-0.500000");
         assert_eq!(seconds(i64::MIN), "-9223372036854.775808");
+    }
+
+    #[test]
+    fn a_start_time_is_not_corrected_where_streams_are_left_out() {
+        assert_eq!(against_correction("mpegts"), 1);
+        assert_eq!(against_correction("matroska,webm"), 0);
+        let mut call = Invocation::ffmpeg();
+        call.part_of("mpegts", &MediaInput::File("a.ts".into()));
+        assert!(sample::lines(&call).contains("-itsoffset 0.000001"));
     }
 
     #[test]

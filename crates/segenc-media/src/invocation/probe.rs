@@ -45,11 +45,11 @@ impl Invocation {
         call
     }
 
-    /// Lists a source's packets of a stream: a line `pts,dts,size,flags` for each, in decoding order.
+    /// Lists a source's packets of a stream: a line `pts,dts,duration,size,flags` for each, in decoding order.
     pub(crate) fn packets(demuxer: &str, input: &MediaInput, stream: u32) -> Self {
         let mut call = Self::ffprobe();
         call.option("-select_streams", stream.to_string());
-        call.words(&["-show_entries", "packet=pts,dts,size,flags", "-of", "csv=p=0"]);
+        call.words(&["-show_entries", "packet=pts,dts,duration,size,flags", "-of", "csv=p=0"]);
         call.input(demuxer, input);
         call
     }

@@ -4,13 +4,13 @@
 
 use std::ffi::OsString;
 
-use segenc_core::plan::Film;
+use segenc_core::plan::{fine_bits, finer};
 use segenc_core::spec::OutputOption;
-use segenc_core::time::PtsRange;
-use segenc_core::work::{SegmentWork, segment_bias};
+use segenc_core::time::{PtsRange, Timebase};
+use segenc_core::work::{COPY_DEMUXER, SegmentWork, segment_bias};
 
 use super::holder::Holder;
-use super::{Invocation, light, seconds};
+use super::{Invocation, light, opening, seconds};
 use crate::attempt::MediaInput;
 
 /// The file with the first picture, in the attempt's folder.
@@ -61,6 +61,11 @@ impl Invocation {
             call.words(&["-seek_timestamp", "1", "-ss", &seconds(micros)]);
         }
         call.option("-threads", decode_threads.to_string());
+        if user_filter(work).is_some() && work.film.shift != 0 {
+            // The filters see the output's clock, and its end too: some go on to there.
+            let start = work.film.timebase.micros(work.film.shift);
+            call.option("-itsoffset", seconds(start.saturating_neg()));
+        }
         call.input(&work.demuxer, source);
         call.option("-map", format!("0:{}", work.film.stream));
         call.option("-vf", filter_chain(work));
@@ -71,12 +76,17 @@ impl Invocation {
             "-fps_mode",
             "passthrough",
             "-enc_time_base",
-            "-1",
+            &encoder_timebase(work),
             "-avoid_negative_ts",
             "disabled",
         ]);
         call
     }
+}
+
+/// In which ticks the encoder counts: those of the source, as when all is made in one go.
+fn encoder_timebase(work: &SegmentWork) -> String {
+    if work.demuxer == COPY_DEMUXER { timebase(work.film.timebase) } else { "-1".to_owned() }
 }
 
 /// The range, the output's clock, the user's filters; then what was only their run-up and run-out goes,
@@ -85,19 +95,17 @@ fn filter_chain(work: &SegmentWork) -> String {
     let shift = work.film.shift;
     let bias = segment_bias(work.film.timebase);
     let mut chain: Vec<String> = Vec::new();
-    chain.extend(trim(work.filter_range, 0));
-    match work.filter.as_deref().map(str::trim).filter(|filter| !filter.is_empty()) {
+    if work.demuxer == COPY_DEMUXER {
+        chain.push(format!("settb={}", timebase(work.film.timebase)));
+    }
+    match user_filter(work) {
         Some(filter) => {
-            chain.push(format!("setpts=PTS-({shift})"));
+            chain.extend(trim(work.filter_range, shift));
             chain.push(filter.to_owned());
-            // A filter may have changed the timebase in which the following ones count.
-            chain.push(format!("settb={}", timebase(&work.film)));
-            if work.filter_range != work.range {
-                chain.extend(trim(work.range, shift));
-            }
-            chain.push(format!("setpts=PTS+({bias})"));
+            chain.extend(made(work).into_iter().flatten());
         }
         None => {
+            chain.extend(trim(work.filter_range, 0));
             if work.filter_range != work.range {
                 chain.extend(trim(work.range, 0));
             }
@@ -107,8 +115,36 @@ fn filter_chain(work: &SegmentWork) -> String {
     chain.join(",")
 }
 
-fn timebase(film: &Film) -> String {
-    format!("{}/{}", film.timebase.num(), film.timebase.den())
+fn user_filter(work: &SegmentWork) -> Option<&str> {
+    work.filter.as_deref().map(str::trim).filter(|filter| !filter.is_empty())
+}
+
+/// Keeps, of what comes out of the user's filters, the frames that are expected, and adds the bias. They may have
+/// another clock than the film. ffmpeg rounds their times to the encoder's ticks by way of finer ones; that it is
+/// the same rounding as in one go, they are finer from here on.
+fn made(work: &SegmentWork) -> [Option<String>; 3] {
+    let bits = fine_bits(work.film.timebase);
+    let (fine, bits) = match finer(work.film.timebase, bits) {
+        Some(fine) => (fine, bits),
+        None => (work.film.timebase, 0),
+    };
+    let half = (1_i64 << bits) / 2;
+    let at = |tick: i64| tick.saturating_mul(1 << bits).saturating_sub(half);
+    // An open end stays open: what comes out beyond it is a fault that must be seen.
+    let expected = PtsRange {
+        start: work.range.start.map(|_| at(work.expected.first_pts)),
+        end: work.range.end.map(|_| at(work.expected.last_pts.saturating_add(1))),
+    };
+    let bias = segment_bias(work.film.timebase).saturating_mul(1 << bits);
+    [
+        Some(format!("settb={}", timebase(fine))),
+        trim(expected, 0),
+        Some(format!("setpts=PTS+({bias})")),
+    ]
+}
+
+fn timebase(timebase: Timebase) -> String {
+    format!("{}/{}", timebase.num(), timebase.den())
 }
 
 /// The filter that keeps a range, on a clock that is `shift` ticks behind the source's.
@@ -136,6 +172,7 @@ fn encoder_options(work: &SegmentWork) -> Vec<OutputOption> {
     if !work.filter.as_deref().is_some_and(light::changes) {
         ours.extend(light::parameters(&work.encoder, work.film.mastering));
     }
+    ours.extend(opening::parameters(work));
     light::with_parameters(&work.options, ours)
 }
 
@@ -185,7 +222,7 @@ mod tests {
     #[test]
     fn the_light_of_the_film_is_told_unless_a_filter_changes_it() {
         use segenc_core::source::Mastering;
-        let mut work = SegmentWork { encoder: "libx265".to_owned(), ..work() };
+        let mut work = SegmentWork { encoder: "libx265".to_owned(), index: 0, ..work() };
         work.film.mastering = Some(Mastering { display: None, light: Some([1000, 400]) });
         let list = |work: &SegmentWork| {
             let options = encoder_options(work);
@@ -222,9 +259,19 @@ mod tests {
         };
         assert_eq!(
             filter_chain(&work),
-            "trim=start_pts=207000:end_pts=309093,setpts=PTS-(126000),yadif,scale=-2:720,\
-             settb=1/90000,trim=start_pts=90000:end_pts=180090,setpts=PTS+(1440000)"
+            "trim=start_pts=81000:end_pts=183093,yadif,scale=-2:720,settb=1/737280000,\
+             trim=start_pts=737275904:end_pts=1450700800,setpts=PTS+(11796480000)"
         );
+        let call = Invocation::segment(&work, &file("/films/a.mkv"), 2);
+        let shifted = call.args.windows(2).any(|words| words == ["-itsoffset", "-1.400000"]);
+        assert!(shifted, "{:?}", call.args);
+    }
+
+    #[test]
+    fn a_copy_is_read_in_ticks_of_the_source() {
+        let work = SegmentWork { demuxer: COPY_DEMUXER.to_owned(), ..work() };
+        assert!(filter_chain(&work).starts_with("settb=1/90000,trim=start_pts=216000"));
+        assert_eq!(encoder_timebase(&work), "1/90000");
     }
 
     #[test]
@@ -237,7 +284,8 @@ mod tests {
     #[test]
     fn parameter_lists_keep_what_the_user_gave() {
         let options = |encoder: &str, given: Vec<OutputOption>| {
-            encoder_options(&SegmentWork { encoder: encoder.to_owned(), options: given, ..work() })
+            let encoder = encoder.to_owned();
+            encoder_options(&SegmentWork { encoder, options: given, index: 0, ..work() })
         };
         let given = vec![option("crf", "20"), option("x265-params:v", "aq-mode=3")];
         assert_eq!(

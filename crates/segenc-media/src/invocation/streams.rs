@@ -34,7 +34,7 @@ impl Invocation {
     pub(crate) fn other_streams(work: &StreamsWork, source: &MediaInput, threads: u32) -> Self {
         let mut call = Self::ffmpeg();
         call.option("-threads", threads.to_string());
-        call.input(&work.demuxer, source);
+        call.part_of(&work.demuxer, source);
         call.mapped(work);
         // As in a title made in one go.
         call.words(&["-enc_time_base", "-1"]);

@@ -5,7 +5,8 @@
 use segenc_core::rate::RateWish;
 use segenc_core::source::StreamKind;
 use segenc_core::spec::{
-    DynamicHdr, JobSpec, OutputOption, SplitPolicy, StreamMap, Verify, VideoEncode, VideoSpec,
+    DynamicHdr, JobSpec, Neighbours, OutputOption, SplitPolicy, StreamMap, Verify, VideoEncode,
+    VideoSpec,
 };
 
 use super::catalog::{self, Role, Takes};
@@ -13,7 +14,7 @@ use super::codecs::{Codecs, Film};
 use super::container::{self, Container, Flavour};
 use super::encoder::{self, Encoder, Rate, kind_name};
 use super::error::{OptionError, OptionErrorKind, shown};
-use super::filter::{self, FilterClass};
+use super::filter::{self, ChainClass};
 use super::specifier::{self, Specifier};
 use super::words::Given;
 use super::{map, rate, split};
@@ -33,7 +34,7 @@ struct Draft {
     container: Container,
     maps: Vec<StreamMap>,
     video: Vec<OutputOption>,
-    filter: Option<(String, FilterClass)>,
+    filter: Option<(String, ChainClass)>,
     rates: Vec<Rate>,
     streams: Vec<OutputOption>,
     mux: Vec<OutputOption>,
@@ -82,7 +83,8 @@ pub(super) fn job(
     let spec = draft.finish(args, size);
     match (&spec.split, target.file_bytes) {
         (SplitPolicy::Whole { reason }, Some(_)) => Err(rate::in_one_piece(reason)),
-        (SplitPolicy::Segments { .. }, _) | (SplitPolicy::Whole { .. }, None) => Ok(spec),
+        (SplitPolicy::Segments { .. } | SplitPolicy::Retimed { .. }, _)
+        | (SplitPolicy::Whole { .. }, None) => Ok(spec),
     }
 }
 
@@ -320,7 +322,8 @@ impl Draft {
     }
 
     fn finish(self, args: &[String], size: Option<RateWish>) -> JobSpec {
-        let class = self.filter.as_ref().map_or(&FilterClass::Stateless, |(_, class)| class);
+        let unfiltered = ChainClass::Window(Neighbours::default());
+        let class = self.filter.as_ref().map_or(&unfiltered, |(_, class)| class);
         let film = self.codecs.film.encoder();
         // The options are complete only now: the defaults belong into every pass too.
         let rate = match (film, size) {

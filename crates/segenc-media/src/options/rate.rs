@@ -88,6 +88,30 @@ const STYLES: &[Style] = &[
         passes: Spelling::Probe(&[("preset", "12")]),
         uniform: [None, None],
     },
+    // Their own two passes are no help: FFmpeg 5.1 tells them that a frame lasts one tick, a millisecond in
+    // Matroska, and the second pass shares out the bits of that time. One pass goes by the distance of frames.
+    Style {
+        encoders: &["libvpx-vp9"],
+        quality: ("crf", [30, 9, 10, 60]),
+        overshoot: Overshoot { usual: 0, per_doubling: 0 },
+        passes: Spelling::Probe(&[("cpu-used", "5"), ("b:v", "0")]),
+        uniform: [None, None],
+    },
+    Style {
+        encoders: &["libaom-av1"],
+        quality: ("crf", [30, 9, 10, 60]),
+        overshoot: Overshoot { usual: 0, per_doubling: 0 },
+        passes: Spelling::Probe(&[("cpu-used", "6"), ("b:v", "0")]),
+        uniform: [None, None],
+    },
+    Style {
+        encoders: &["libvpx"],
+        quality: ("crf", [20, 8, 4, 60]),
+        overshoot: Overshoot { usual: 0, per_doubling: 0 },
+        // It aims at a quality only beside a bitrate, which is so high here that it bounds nothing.
+        passes: Spelling::Probe(&[("cpu-used", "5"), ("b:v", "200M")]),
+        uniform: [None, None],
+    },
 ];
 
 /// The wish that the film's options express, if they name a bitrate that is met over segments.

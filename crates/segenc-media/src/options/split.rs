@@ -3,11 +3,11 @@
 //! Must not know how options are spelled or checked.
 
 use segenc_core::rate::{BufferWish, RateWish};
-use segenc_core::spec::{OutputOption, SplitPolicy};
+use segenc_core::spec::{Neighbours, OutputOption, SplitPolicy};
 
 use super::codecs::Film;
 use super::encoder::{Aim, Encoder, Rate};
-use super::filter::FilterClass;
+use super::filter::ChainClass;
 
 /// Encoders whose quality options leave a bitrate given beside them in force, as a bound.
 const BOUNDED_BY_BITRATE: &[&str] = &["libaom-av1", "libvpx-vp9"];
@@ -32,7 +32,7 @@ impl Options<'_> {
 pub(super) fn policy(
     film: Film,
     options: &[OutputOption],
-    filters: &FilterClass,
+    filters: &ChainClass,
     rates: &[Rate],
     wish: Option<&RateWish>,
     buffer: Option<&BufferWish>,
@@ -42,10 +42,14 @@ pub(super) fn policy(
         return whole("video is not encoded");
     };
     let options = Options(options);
-    let (run_up, run_out) = match filters {
-        FilterClass::WholeTitle { reason } => return whole(reason),
-        FilterClass::Stateless => (0, 0),
-        FilterClass::Window { run_up, run_out } => (*run_up, *run_out),
+    let split = match filters {
+        ChainClass::WholeTitle { reason } => return whole(reason),
+        ChainClass::Window(Neighbours { run_up, run_out }) => {
+            SplitPolicy::Segments { run_up: *run_up, run_out: *run_out }
+        }
+        ChainClass::Retimed { before, retiming, after } => {
+            SplitPolicy::Retimed { before: *before, retiming: *retiming, after: *after }
+        }
     };
     // A size is met over all segments, and so it needs no rate control over the whole film.
     let control = || match wish {
@@ -55,14 +59,15 @@ pub(super) fn policy(
     if let Some(reason) = clock(&options).or_else(control) {
         return whole(&reason);
     }
-    SplitPolicy::Segments { run_up, run_out }
+    split
 }
 
 /// What counts over the whole film.
 fn clock(options: &Options<'_>) -> Option<String> {
     if options.value("r").is_some() {
         return Some(
-            "a change of the frame rate (-r) keeps one clock over the whole film".to_owned(),
+            "a change of the frame rate (-r) keeps one clock over the whole film; -vf fps=… can be split"
+                .to_owned(),
         );
     }
     match options.value("force_key_frames") {

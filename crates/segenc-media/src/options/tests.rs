@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use segenc_core::rate::RateAim;
 use segenc_core::source::StreamKind;
-use segenc_core::spec::{JobSpec, SplitPolicy, StreamSelector, VideoEncode, VideoSpec};
+use segenc_core::spec::{
+    JobSpec, Neighbours, Retiming, SplitPolicy, StreamSelector, VideoEncode, VideoSpec,
+};
 
 use super::{OptionError, aim_at_file_size, filter, parse};
 
@@ -22,9 +24,22 @@ fn split(line: &str) -> String {
         Ok(spec) => match spec.split {
             SplitPolicy::Segments { run_up: 0, run_out: 0 } => "-".to_owned(),
             SplitPolicy::Segments { run_up, run_out } => format!("{run_up}+{run_out}"),
+            SplitPolicy::Retimed { before, retiming, after } => retimed(before, retiming, after),
             SplitPolicy::Whole { reason } => format!("whole: {reason}"),
         },
     }
+}
+
+/// `2+2 > 25/1 > 1+1`: what is needed in front, what is made, what is needed behind.
+fn retimed(before: Neighbours, retiming: Retiming, after: Neighbours) -> String {
+    let window = |near: Neighbours| format!("{}+{}", near.run_up, near.run_out);
+    let made = match retiming {
+        Retiming::Rate { rate, rounding, end } => {
+            format!("{}/{} {rounding:?} {end:?}", rate.num, rate.den)
+        }
+        Retiming::Fields { last } => format!("fields {last:?}"),
+    };
+    format!("{} > {made} > {}", window(before), window(after))
 }
 
 fn check(cases: &[(&str, &str)]) {
@@ -125,7 +140,7 @@ fn a_file_s_size_takes_the_place_of_the_usual_quality() {
         ("-crf 20", "option-without-effect"),
         ("-b:v 2M", "option-without-effect"),
         ("-x264-params crf=20", "option-without-effect"),
-        ("-c:v libvpx-vp9", "refused-option"),
+        ("-c:v mpeg4", "refused-option"),
         ("-c:v copy", "refused-option"),
         ("-vf reverse", "refused-option"),
     ] {
@@ -151,7 +166,10 @@ fn constant_quality_is_split_and_bitrates_are_not() {
         ("-c:v libaom-av1 -crf 30 -b:v 1M", "whole bitrate target"),
         ("-c:v libvpx -crf 10", "whole libvpx aims at a bitrate"),
         ("-c:v libsvtav1 -b:v 5M", "-"),
-        ("-c:v libvpx-vp9 -b:v 5M", "whole bitrate target"),
+        ("-c:v libvpx-vp9 -b:v 5M", "-"),
+        ("-c:v libvpx -b:v 5M", "-"),
+        ("-c:v libaom-av1 -b:v 5M", "-"),
+        ("-c:v mpeg4 -b:v 5M", "whole bitrate target"),
         ("-c:v libx264 -b:v 5M", "-"),
         ("-b:v 5M", "-"),
         ("-b 5M", "-"),
@@ -210,13 +228,18 @@ fn filters_decide_the_split() {
         ("-vf yadif", "2+2"),
         ("-vf yadif=2:-1:1", "2+2"),
         ("-vf yadif=mode=send_frame,tmix=frames=5", "7+7"),
-        ("-vf yadif=1", "whole two frames of each"),
-        ("-vf yadif=mode=send_field", "whole two frames of each"),
-        ("-vf bwdif", "whole two frames of each"),
+        ("-vf yadif=1", "0+0 > fields Mirrored > 0+0"),
+        ("-vf yadif=mode=send_field", "0+0 > fields Mirrored > 0+0"),
+        ("-vf yadif=1:-1:1", "whole deint=all"),
+        ("-vf yadif=1:deint=interlaced", "whole deint=all"),
+        ("-vf bwdif=enable=lt(t\\,5)", "whole enable"),
+        ("-vf bwdif", "0+0 > fields Mirrored > 0+0"),
+        ("-vf w3fdif", "0+0 > fields Mirrored > 0+0"),
+        ("-vf w3fdif=simple:field:auto:interlaced", "whole names"),
+        ("-vf estdif,tmix=frames=5", "0+0 > fields ByRate > 5+5"),
         ("-vf bwdif=mode=send_frame", "2+2"),
         ("-vf bwdif=0", "2+2"),
         ("-vf estdif=mode=frame", "2+2"),
-        ("-vf w3fdif", "whole w3fdif"),
         ("-vf atadenoise", "9+9"),
         ("-vf atadenoise=s=33", "33+33"),
         ("-vf atadenoise=s=129,atadenoise=s=129", "whole more than 250"),
@@ -224,9 +247,15 @@ fn filters_decide_the_split() {
         ("-vf deflicker=size=7", "7+7"),
         ("-vf nlmeans", "-"),
         ("-vf hqdn3d", "whole fading memory"),
-        ("-vf fps=25", "whole fps"),
+        ("-vf fps=25", "0+0 > 25/1 Near Near > 0+0"),
+        ("-vf fps=source_fps", "whole no number"),
+        ("-vf fps=25:start_time=1", "whole start_time"),
+        ("-vf fps=24000/1001:round=up:eof_action=pass", "0+0 > 24000/1001 Up Up > 0+0"),
+        ("-vf yadif,fps=ntsc,tmix=frames=5", "2+2 > 30000/1001 Near Near > 5+5"),
+        ("-vf bwdif,fps=30", "whole second"),
+        ("-vf fps=25,reverse", "whole reverse"),
         ("-vf minterpolate", "whole minterpolate"),
-        ("-vf null,fps=25,null", "whole fps"),
+        ("-vf null,fps=25,null", "0+0 > 25/1 Near Near > 0+0"),
         ("-vf select=gt(scene\\,0.4)", "whole select"),
         ("-vf pullup", "whole pullup"),
         ("-vf reverse", "whole reverse"),

@@ -57,6 +57,7 @@ pub(crate) fn attempt<'a>(tools: &'a Tools, scratch: &'a Path) -> Attempt<'a> {
         progress: watch::channel(Progress::default()).0,
         encode_threads: 1,
         confinement: None,
+        suspension: None,
     }
 }
 
@@ -151,10 +152,19 @@ impl Farm {
 
     /// Makes the whole output the way the farm does.
     pub(crate) async fn make(&self, wish: &Wish<'_>) -> Result<Made, WorkError> {
-        let film = self.film();
+        self.make_of(self.film(), self.segments(wish), wish).await
+    }
+
+    /// Makes the output of these segments.
+    pub(crate) async fn make_of(
+        &self,
+        film: Film,
+        works: Vec<SegmentWork>,
+        wish: &Wish<'_>,
+    ) -> Result<Made, WorkError> {
         let mut inputs = BTreeMap::from([(0, self.source.clone())]);
         let mut segments = Vec::new();
-        for work in self.segments(wish) {
+        for work in works {
             let folder = self.folder(&format!("{}-{}", wish.container, work.index));
             let made = encode_segment(&attempt(&self.tools, &folder), &self.source, &work).await?;
             assert!(made.observed.cpu_millis > 0 || !cfg!(target_os = "linux"));

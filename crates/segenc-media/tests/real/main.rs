@@ -6,4 +6,7 @@ mod exact;
 mod farm;
 mod hostile;
 mod media;
+mod retimed;
+mod suspend;
+mod thumbnail;
 mod url;

@@ -90,6 +90,15 @@ impl ServerAddress {
         }
     }
 
+    /// The one certificate that the server has to show, if it is named.
+    #[must_use]
+    pub const fn fingerprint(&self) -> Option<Fingerprint> {
+        match self.tls {
+            Tls::Pinned(fingerprint) => Some(fingerprint),
+            Tls::Plain | Tls::Public => None,
+        }
+    }
+
     /// Host and port.
     #[must_use]
     pub fn authority(&self) -> &str {

@@ -36,6 +36,14 @@ pub enum ConnectError {
     /// The HTTP library refuses.
     #[error("setting up the HTTP client failed")]
     Http(#[from] reqwest::Error),
+    /// Nobody answers, or not with TLS.
+    #[error("{authority} cannot be reached over TLS")]
+    Unreachable {
+        /// Host and port.
+        authority: String,
+        /// Why not.
+        source: std::io::Error,
+    },
 }
 
 /// Chooses the one TLS provider of the program. Called first in `main`; later calls change nothing.
@@ -87,16 +95,68 @@ pub fn http_client(server: &ServerAddress) -> Result<reqwest::Client, ConnectErr
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none());
-    let builder = match server.tls() {
-        // Bytes over loopback: one connection each is faster than sharing one by HTTP/2.
-        Tls::Plain => builder.http1_only(),
-        Tls::Public | Tls::Pinned(_) => {
-            let mut config = client_config(server)?;
-            config.alpn_protocols = vec![b"http/1.1".to_vec()];
-            builder.tls_backend_preconfigured(config)
-        }
+    let (builder, mut config) = match server.tls() {
+        // Bytes over loopback: one connection each is faster than sharing one by HTTP/2. The library sets up TLS
+        // even so, and on a computer without certificate authorities would fail over them.
+        Tls::Plain => (builder.http1_only(), config_that_trusts_nobody()?),
+        Tls::Public | Tls::Pinned(_) => (builder, client_config(server)?),
     };
-    Ok(builder.build()?)
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(builder.tls_backend_preconfigured(config).build()?)
+}
+
+/// Asks a server for the fingerprint of the certificate that it shows. Nobody vouches for that yet: it is to be
+/// proven in another way before anything is entrusted to that server.
+///
+/// # Errors
+/// When nobody answers there within some seconds, or not with TLS.
+pub async fn certificate_of(authority: &str) -> Result<Fingerprint, ConnectError> {
+    let unreachable =
+        |source| ConnectError::Unreachable { authority: authority.to_owned(), source };
+    let name = host_of(authority)
+        .and_then(|host| ServerName::try_from(host.to_owned()).ok())
+        .ok_or_else(|| ConnectError::BadAddress(authority.to_owned()))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = Arc::new(Pinned { wanted: Wanted::Any, provider: Arc::clone(&provider) });
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    let greeting = async {
+        let tcp = TcpStream::connect(authority).await?;
+        TlsConnector::from(Arc::new(config)).connect(name, tcp).await
+    };
+    let stream = tokio::time::timeout(CONNECT_TIMEOUT, greeting)
+        .await
+        .map_err(|late| unreachable(late.into()))?
+        .map_err(unreachable)?;
+    let shown = stream.get_ref().1.peer_certificates().and_then(|shown| shown.first());
+    let certificate = shown.ok_or_else(|| {
+        unreachable(std::io::Error::new(std::io::ErrorKind::InvalidData, "it shows no certificate"))
+    })?;
+    Ok(Fingerprint(Sha256::digest(certificate).into()))
+}
+
+/// A client for addresses of other people, which trusts whom this computer trusts.
+///
+/// # Errors
+/// When TLS cannot be set up.
+pub fn public_client_builder() -> Result<reqwest::ClientBuilder, ConnectError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = match public_verifier(&provider) {
+        Ok(verifier) => ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth(),
+        // A computer without certificate authorities still reaches plain addresses.
+        Err(_) => config_that_trusts_nobody()?,
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tls_backend_preconfigured(config))
 }
 
 fn host_of(authority: &str) -> Option<&str> {
@@ -106,11 +166,20 @@ fn host_of(authority: &str) -> Option<&str> {
     authority.split(':').next()
 }
 
+fn config_that_trusts_nobody() -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth())
+}
+
 fn client_config(server: &ServerAddress) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match server.tls() {
         Tls::Pinned(fingerprint) => {
-            Arc::new(Pinned { fingerprint, provider: Arc::clone(&provider) })
+            let wanted = Wanted::This(fingerprint);
+            Arc::new(Pinned { wanted, provider: Arc::clone(&provider) })
         }
         Tls::Plain | Tls::Public => public_verifier(&provider)?,
     };
@@ -136,10 +205,19 @@ fn public_verifier(
     Ok(verifier)
 }
 
-/// Accepts exactly one certificate, whatever name it bears: the join string vouches for it.
+/// Which certificate is accepted, whatever name it bears.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    /// Exactly one: the join string vouches for it.
+    This(Fingerprint),
+    /// Any, since it is only looked at.
+    Any,
+}
+
+/// See [`Wanted`]. That the other side has the certificate's key is checked in any case.
 #[derive(Debug)]
 struct Pinned {
-    fingerprint: Fingerprint,
+    wanted: Wanted,
     provider: Arc<CryptoProvider>,
 }
 
@@ -152,7 +230,11 @@ impl ServerCertVerifier for Pinned {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if Sha256::digest(end_entity).as_slice() == self.fingerprint.0 {
+        let is_wanted = match self.wanted {
+            Wanted::This(fingerprint) => Sha256::digest(end_entity).as_slice() == fingerprint.0,
+            Wanted::Any => true,
+        };
+        if is_wanted {
             return Ok(ServerCertVerified::assertion());
         }
         Err(rustls::Error::General(

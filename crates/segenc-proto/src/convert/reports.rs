@@ -46,6 +46,7 @@ pub fn worker_profile(message: grpc::RegistrationRequest) -> Result<WorkerProfil
         encoders,
         ffmpeg_version: bounded(message.ffmpeg_version, 200),
         platform: bounded(message.platform, 200),
+        can_pause: message.can_pause,
     })
 }
 
@@ -60,6 +61,7 @@ impl From<WorkerProfile> for grpc::RegistrationRequest {
             encoders: profile.encoders,
             ffmpeg_version: profile.ffmpeg_version,
             platform: profile.platform,
+            can_pause: profile.can_pause,
         }
     }
 }
@@ -84,6 +86,12 @@ pub fn failure(message: grpc::FailRequest) -> Result<Failure, WireError> {
         message: bounded(message.message, 4096),
         log_tail: bounded(message.log_tail, MAX_TEXT_BYTES),
     })
+}
+
+/// Reads a reason for people, of bounded length.
+#[must_use]
+pub fn reason(text: String) -> String {
+    bounded(text, 1024)
 }
 
 impl grpc::FailRequest {

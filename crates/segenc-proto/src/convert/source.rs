@@ -165,14 +165,25 @@ pub fn packets(message: grpc::PacketBatch) -> Result<(u64, Vec<Packet>), WireErr
         });
     }
     let timestamp = |ticks: i64| (ticks != NO_TIMESTAMP).then_some(ticks);
+    // Absent with workers that do not tell them.
+    let durations = match message.duration.len() {
+        0 => vec![NO_TIMESTAMP; count],
+        length if length == count => message.duration,
+        length => {
+            let value = format!("{count} pts, but {length} durations");
+            return Err(WireError::Meaningless { field: "packet batch", value });
+        }
+    };
     let packets = message
         .pts
         .into_iter()
         .zip(message.dts)
         .zip(message.size.into_iter().zip(message.flags))
-        .map(|((pts, dts), (size, flags))| Packet {
+        .zip(durations)
+        .map(|(((pts, dts), (size, flags)), duration)| Packet {
             pts: timestamp(pts),
             dts: timestamp(dts),
+            duration: timestamp(duration),
             size,
             key: flags & FLAG_KEY != 0,
             discarded: flags & FLAG_DISCARDED != 0,
@@ -194,6 +205,7 @@ pub fn packet_batch(first: u64, packets: &[Packet]) -> grpc::PacketBatch {
         dts: packets.iter().map(|packet| packet.dts.unwrap_or(NO_TIMESTAMP)).collect(),
         size: packets.iter().map(|packet| packet.size).collect(),
         flags: packets.iter().map(flags).collect(),
+        duration: packets.iter().map(|packet| packet.duration.unwrap_or(NO_TIMESTAMP)).collect(),
     }
 }
 
@@ -207,16 +219,22 @@ mod tests {
         #[test]
         fn packets_survive_the_wire(
             rows in prop::collection::vec(
-                (any::<Option<i64>>(), any::<Option<i64>>(), any::<u32>(), any::<bool>(), any::<bool>()),
+                (
+                    any::<[Option<i64>; 3]>(),
+                    any::<u32>(),
+                    any::<bool>(),
+                    any::<bool>(),
+                ),
                 0..50,
             ),
             first in any::<u64>(),
         ) {
             let sent: Vec<Packet> = rows
                 .into_iter()
-                .map(|(pts, dts, size, key, discarded)| Packet {
+                .map(|([pts, dts, duration], size, key, discarded)| Packet {
                     pts: pts.filter(|pts| *pts != NO_TIMESTAMP),
                     dts: dts.filter(|dts| *dts != NO_TIMESTAMP),
+                    duration: duration.filter(|duration| *duration != NO_TIMESTAMP),
                     size,
                     key,
                     discarded,

@@ -117,6 +117,9 @@ pub struct OptionsCheck {
     /// File name of the output, where known: its ending tells the container.
     #[serde(default)]
     pub output_name: Option<String>,
+    /// As in a job: wished size of the finished file in bytes.
+    #[serde(default)]
+    pub target_size: Option<u64>,
 }
 
 /// What the options would make.
@@ -155,6 +158,27 @@ pub struct PresetView {
     /// For people: a sentence.
     pub about: String,
     /// ffmpeg output options, one word each.
+    pub args: Vec<String>,
+    /// It was written over this interface, and can be forgotten over it.
+    #[serde(default)]
+    pub own: bool,
+}
+
+/// `PUT /api/presets/{name}`: `text` as typed on a command line, or `args` as words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WritePreset {
+    /// For people: a few words; its name if there are none.
+    #[serde(default)]
+    pub title: String,
+    /// For people: a sentence.
+    #[serde(default)]
+    pub about: String,
+    /// Options in one line; quotes and backslashes as in a shell, nothing else is special.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// The same as words.
+    #[serde(default)]
     pub args: Vec<String>,
 }
 
@@ -246,10 +270,19 @@ pub struct StreamView {
     pub height: Option<u32>,
     /// Average frames per second.
     pub frames_per_second: Option<f64>,
+    /// Whether its frames have different lengths, as far as the container tells.
+    #[serde(default)]
+    pub variable_rate: bool,
+    /// Whether its pictures are made of two fields each.
+    #[serde(default)]
+    pub interlaced: bool,
     /// Pixel format by ffmpeg's name.
     pub pixel_format: Option<String>,
     /// Whether its transfer function is one of HDR (PQ or HLG).
     pub hdr: bool,
+    /// What is said of its light frame by frame: `Dolby Vision`, `HDR10+`; absent: nothing.
+    #[serde(default)]
+    pub dynamic_hdr: Option<String>,
     /// Whether it is a cover picture and no film.
     pub cover: bool,
 }

@@ -114,8 +114,13 @@ impl<'a> Draft<'a> {
 
     pub(super) fn into_next(self) -> Next {
         let news = self.news();
-        let view =
-            View { pool: self.pool, leases: self.leases, now: self.now, storage: Arc::default() };
+        let view = View {
+            pool: self.pool,
+            leases: self.leases,
+            now: self.now,
+            storage: Arc::default(),
+            notes: Arc::default(),
+        };
         Next { view, news, wishes: self.wishes }
     }
 

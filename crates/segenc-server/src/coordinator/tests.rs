@@ -17,6 +17,7 @@ fn registration() -> Command {
         encoders: Vec::new(),
         ffmpeg_version: String::new(),
         platform: String::new(),
+        can_pause: false,
     };
     Command::RegisterWorker { known: None, profile }
 }
@@ -27,9 +28,7 @@ async fn a_failed_commit_changes_nothing() {
     let store = Store::open(&folder.path().join("events.sqlite")).await.expect("opened");
     let stop = CancellationToken::new();
     let (coordinator, task) =
-        start(store.clone(), crate::storage::Storage::default(), stop.clone())
-            .await
-            .expect("started");
+        start(store.clone(), super::Beside::default(), stop.clone()).await.expect("started");
     let Ok(Answer::Worker(worker)) = coordinator.command(registration()).await else {
         panic!("no worker was registered");
     };

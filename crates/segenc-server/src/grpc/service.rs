@@ -18,13 +18,15 @@ use crate::assignment::{InputRef, assignment};
 use crate::auth;
 use crate::coordinator::{Refusal, View};
 use crate::finishing;
+use crate::notes;
 use crate::planning::{Finish, Report, Seen};
 use crate::shared::{Shared, holds};
 use crate::store::TokenKind;
 
 /// A free slot waits so long for a task: below the timeouts of the usual proxies.
 const LONG_POLL: Duration = Duration::from_secs(20);
-/// An attempt whose answer may have been lost is asked for again after this.
+/// An attempt whose answer may have been lost is asked for again after this, and one that runs elsewhere may have
+/// become so late that a backup pays.
 const ASK_AGAIN: Duration = Duration::from_millis(REDELIVER_AFTER_MILLIS + 100);
 
 /// The service.
@@ -89,6 +91,8 @@ impl Service {
             let path = self.shared.input_path(job, &input);
             let (size, sha256) = match input {
                 InputRef::Source => (job.source.fingerprint.size, None),
+                // Read in ranges, as the source is: no worker needs all of it.
+                InputRef::Copy(blob) => (blob.size, None),
                 InputRef::Blob(blob) => (blob.size, Some(blob.sha256)),
             };
             let server_path = path.to_str().map(ToOwned::to_owned);
@@ -119,6 +123,10 @@ impl Service {
         let view = self.shared.coordinator.view();
         let Some((task, blob)) = running_output(&view, worker, attempt) else { return Ok(()) };
         let Some(job) = view.pool.job(task) else { return Ok(()) };
+        if let Some(why) = finishing::unwanted(&self.shared, job, &blob).await {
+            notes::end_job(&self.shared, job.id, &why).await.map_err(|refusal| status(&refusal))?;
+            return Err(Status::aborted(why));
+        }
         let placed = finishing::place_output(&self.shared, job, worker, attempt, &blob).await;
         let Err(error) = placed else { return Ok(()) };
         let failure = error.into_failure();
@@ -127,6 +135,12 @@ impl Service {
         self.command(Command::FailTask { worker, attempt, failure }).await?;
         Err(Status::aborted(message))
     }
+}
+
+/// Whether time alone may bring this worker a task.
+fn looks_again(view: &View, worker: WorkerId) -> bool {
+    let holds_some = view.pool.worker(worker).is_some_and(|worker| !worker.running.is_empty());
+    holds_some || view.leases.some_run()
 }
 
 /// The job and the stored output of a merge that this worker runs.
@@ -153,7 +167,7 @@ fn seen(
     let facts =
         facts.map(convert::source_facts).transpose().map_err(|error| meaningless(&error))?;
     let packets = packets.map(convert::packets).transpose().map_err(|error| meaningless(&error))?;
-    Ok(Seen { facts, packets })
+    Ok(Seen { facts, packets, unsplittable: None })
 }
 
 /// What a refusal is called on this wire.
@@ -166,6 +180,7 @@ fn status(refusal: &Refusal) -> Status {
             Rejection::StaleAttempt { .. } => Status::aborted(message),
             Rejection::NoOutput(_)
             | Rejection::WrongState { .. }
+            | Rejection::CannotPause(_)
             | Rejection::PlanChanged { .. } => Status::failed_precondition(message),
         },
         Refusal::NotStored | Refusal::Stopping => Status::unavailable(message),
@@ -229,9 +244,7 @@ impl SegmentedEncoder for Service {
             if let Answer::Assigned(Some(attempt)) = answer {
                 return self.task_message(&view, attempt).map(Response::new);
             }
-            let holds_some =
-                view.pool.worker(worker).is_some_and(|worker| !worker.running.is_empty());
-            let again = if holds_some { ASK_AGAIN } else { LONG_POLL };
+            let again = if looks_again(&view, worker) { ASK_AGAIN } else { LONG_POLL };
             let wake = deadline.min(tokio::time::Instant::now() + again);
             tokio::select! {
                 () = self.shared.stop.cancelled() => {
@@ -262,18 +275,25 @@ impl SegmentedEncoder for Service {
             attempt: attempt_id(message.task_id, message.attempt),
             frames: message.frames,
             speed_millifps: message.speed_millifps,
-            seen: seen(message.facts, message.packets)?,
+            seen: Seen {
+                unsplittable: message.unsplittable.map(convert::reason),
+                ..seen(message.facts, message.packets)?
+            },
         };
         let reported = self.shared.coordinator.report(report).await;
         let (directive, analysis) = reported.map_err(|refusal| status(&refusal))?;
         let directive = match directive {
             Directive::Continue => grpc::status_answer::Directive::Continue,
+            Directive::Pause => grpc::status_answer::Directive::Pause,
             Directive::Stop => grpc::status_answer::Directive::Stop,
         };
         Ok(Response::new(grpc::StatusAnswer {
             directive: directive.into(),
-            film_stream: analysis.and_then(|analysis| analysis.film_stream),
-            packets_received: analysis.map_or(0, |analysis| analysis.packets_received),
+            film_stream: analysis.as_ref().and_then(|analysis| analysis.film_stream),
+            packets_received: analysis.as_ref().map_or(0, |analysis| analysis.packets_received),
+            copy: analysis
+                .and_then(|analysis| analysis.copy_beside)
+                .map(|beside| grpc::FilmCopy { beside }),
         }))
     }
 
@@ -319,6 +339,16 @@ impl SegmentedEncoder for Service {
     async fn keep_presence(&self, request: Request<()>) -> Result<Response<Line>, Status> {
         let worker = self.worker(request.metadata())?;
         Ok(Response::new(self.presence.open(&self.shared, worker)))
+    }
+
+    async fn rest(
+        &self,
+        request: Request<grpc::RestNotice>,
+    ) -> Result<Response<grpc::RestAnswer>, Status> {
+        let worker = self.worker(request.metadata())?;
+        let until = request.into_inner().until_unix_millis;
+        self.command(Command::RestWorker { worker, until }).await?;
+        Ok(Response::new(grpc::RestAnswer {}))
     }
 
     async fn sign_off(

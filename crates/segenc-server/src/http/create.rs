@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use segenc_core::pool::command::NewJob;
-use segenc_core::pool::job::{Fingerprint, SourceLocation, SourceRef};
+use segenc_core::pool::job::{Fingerprint, SourceLocation, SourceRef, Start};
 use segenc_core::spec::{DynamicHdr, JobSpec, Verify};
 use segenc_proto::rest::{CreateJob, FileFingerprint, JobView};
 
@@ -13,6 +13,7 @@ use super::caller::{Json, Operator};
 use super::jobs::find;
 use super::problem::Problem;
 use super::views::job_view;
+use crate::coordinator::Created;
 use crate::media_files::{PathProblem, fingerprint};
 use crate::store::{Overwrite, Wish};
 
@@ -46,20 +47,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     Json(wish): Json<CreateJob>,
 ) -> Result<Response, Problem> {
-    let idempotency_key = idempotency_key(&headers)?;
-    let overwrite = if wish.output.overwrite { Overwrite::Replace } else { Overwrite::Refuse };
-    let spec = spec(&app, &wish)?;
-    let source = source(&app, &wish).await?;
-    let output_path = output_path(&app, &wish, &source, overwrite).await?;
-    let name = wish.name.unwrap_or_else(|| source.name.clone());
-    let job = NewJob {
-        name: name.chars().take(NAME_MAX_CHARS).collect(),
-        spec,
-        source,
-        output_path,
-        priority: wish.priority,
-    };
-    let created = app.coordinator.create(job, Wish { idempotency_key, overwrite }).await?;
+    let created = make(&app, wish, idempotency_key(&headers)?).await?;
     let view = app.coordinator.view();
     let body = axum::Json(job_view(&view, find(&view, created.job.0)?));
     if created.repeated {
@@ -70,6 +58,34 @@ pub(super) async fn create(
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
+}
+
+/// Makes a job of a wish, or says why it cannot be.
+pub(crate) async fn make(
+    app: &App,
+    wish: CreateJob,
+    idempotency_key: Option<String>,
+) -> Result<Created, Problem> {
+    let overwrite = if wish.output.overwrite { Overwrite::Replace } else { Overwrite::Refuse };
+    let only_if_smaller = wish.output.only_if_smaller;
+    let spec = spec(app, &wish)?;
+    let source = source(app, &wish).await?;
+    let output_path = output_path(app, &wish, &source, overwrite).await?;
+    let name = wish.name.unwrap_or_else(|| source.name.clone());
+    let job = NewJob {
+        name: name.chars().take(NAME_MAX_CHARS).collect(),
+        spec,
+        source,
+        output_path,
+        priority: wish.priority,
+        start: match (wish.draft, wish.hold) {
+            (true, _) => Start::Draft,
+            (false, true) => Start::Held,
+            (false, false) => Start::AtOnce,
+        },
+    };
+    let wish = Wish { idempotency_key, overwrite, only_if_smaller };
+    Ok(app.coordinator.create(job, wish).await?)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

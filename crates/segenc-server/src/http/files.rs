@@ -14,7 +14,7 @@ use super::caller::{Path, Query, WorkerCaller};
 use super::problem::Problem;
 use super::serve_file::Sending;
 use super::telling::Telling;
-use crate::assignment::{InputRef, assignment};
+use crate::assignment::{InputRef, assignment, first_input};
 use crate::clock;
 use crate::coordinator::View;
 use crate::shared::running_attempt;
@@ -68,14 +68,14 @@ pub(super) async fn input(
     let input = &input_ref(&view, attempt, num)?;
     let path = app.input_path(job, input);
     let (size, etag) = match input {
-        InputRef::Blob(blob) => (blob.size, format!("\"{}\"", blob.sha256)),
+        InputRef::Blob(blob) | InputRef::Copy(blob) => (blob.size, format!("\"{}\"", blob.sha256)),
         InputRef::Source => {
             unchanged(job, &path).await?;
             (job.source.fingerprint.size, source_etag(job))
         }
     };
     let cargo = match input {
-        InputRef::Source => Cargo::Source,
+        InputRef::Source | InputRef::Copy(_) => Cargo::Source,
         InputRef::Blob(_) => Cargo::Part,
     };
     if let (InputRef::Source, Some(Holes::Video), &Method::GET) = (input, wanted.holes, &method) {
@@ -89,10 +89,11 @@ pub(super) async fn input(
     Sending { path: &path, size, etag, content_type, counters }.answer(&method, &headers).await
 }
 
-/// The input of this number. The source is asked for often, and needs no looking up.
+/// The input of this number.
 fn input_ref(view: &View, attempt: AttemptId, num: u32) -> Result<InputRef, Problem> {
     if num == 0 {
-        return Ok(InputRef::Source);
+        // It is asked for often, and needs little looking up.
+        return first_input(&view.pool, attempt).map_err(|error| Problem::internal(&error));
     }
     let (_, inputs) = assignment(&view.pool, attempt).map_err(|error| Problem::internal(&error))?;
     inputs

@@ -52,9 +52,10 @@ pub(super) async fn list(
     let view = app.coordinator.view();
     let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
     let wanted = |job: &&Job| {
-        query.state.as_deref().is_none_or(|states| {
-            states.split(',').any(|state| state.trim() == job.state.to_string())
-        })
+        query
+            .state
+            .as_deref()
+            .is_none_or(|states| states.split(',').any(|state| state.trim() == job.standing()))
     };
     let mut found = view
         .pool
@@ -303,7 +304,7 @@ pub(super) async fn pause(
     act(&app, id, Command::PauseJob(JobId(id))).await
 }
 
-/// Goes on with a paused job.
+/// Starts a held job, or goes on with a paused one.
 #[utoipa::path(
     post,
     path = "/api/jobs/{id}/resume",
@@ -332,10 +333,15 @@ pub(super) async fn retry(
     _: Operator,
     Path(id): Path<u64>,
 ) -> Result<Json<JobView>, Problem> {
+    if let Some(note) = app.notes.of(JobId(id)) {
+        let detail = format!("job {id} was ended by a rule: {note}");
+        let hint = Some("make a new job of its source".to_owned());
+        return Err(Problem::conflict("wrong-state", detail).hint(hint));
+    }
     act(&app, id, Command::RetryJob(JobId(id))).await
 }
 
-/// Forgets a job that has ended, with its bytes; an output that was put into place stays.
+/// Forgets a job that has ended or is held, with its bytes; an output that was put into place stays.
 #[utoipa::path(
     delete,
     path = "/api/jobs/{id}",

@@ -10,9 +10,12 @@ mod files;
 mod hints;
 mod jobs;
 mod media;
+mod notifications;
 mod openapi;
 mod options;
 mod outputs;
+mod pairing;
+mod presets;
 mod problem;
 mod ranges;
 mod serve_file;
@@ -20,10 +23,12 @@ mod server;
 mod session;
 mod source;
 mod telling;
+mod thumbnails;
 mod tokens;
 mod uploads;
 mod views;
 mod waiting;
+mod watch_folders;
 mod workers;
 
 use std::sync::Arc;
@@ -36,7 +41,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::shared::Shared;
-use problem::Problem;
+pub(crate) use create::make as make_job;
+pub(crate) use problem::Problem;
+pub(crate) use views::{job_view, task_kind, task_state, worker_view};
 
 /// What handlers are given.
 type App = Arc<Shared>;
@@ -51,6 +58,9 @@ pub(crate) fn router(shared: App) -> Router {
         .routes(routes!(jobs::report))
         .routes(routes!(jobs::logs))
         .routes(routes!(jobs::output))
+        .routes(routes!(thumbnails::put))
+        .routes(routes!(thumbnails::of_segment))
+        .routes(routes!(thumbnails::of_job))
         .routes(routes!(jobs::cancel))
         .routes(routes!(jobs::pause))
         .routes(routes!(jobs::resume))
@@ -60,7 +70,8 @@ pub(crate) fn router(shared: App) -> Router {
         .routes(routes!(events::follow))
         .routes(routes!(changes::follow))
         .routes(routes!(options::check))
-        .routes(routes!(options::presets))
+        .routes(routes!(presets::list))
+        .routes(routes!(presets::put, presets::delete))
         .routes(routes!(media::list))
         .routes(routes!(session::show, session::log_in, session::log_out))
         .routes(routes!(session::set_password))
@@ -70,12 +81,25 @@ pub(crate) fn router(shared: App) -> Router {
         .routes(routes!(outputs::offset, outputs::put, outputs::patch))
         .routes(routes!(workers::list))
         .routes(routes!(workers::join))
+        .routes(routes!(pairing::issue))
+        .routes(routes!(pairing::exchange))
+        .routes(routes!(pairing::confirm))
         .routes(routes!(workers::show, workers::remove))
         .routes(routes!(workers::drain))
+        .routes(routes!(workers::pause))
         .routes(routes!(workers::resume))
         .routes(routes!(workers::release))
         .routes(routes!(uploads::create))
         .routes(routes!(uploads::offset, uploads::append, uploads::delete))
+        .routes(routes!(watch_folders::list))
+        .routes(routes!(watch_folders::put, watch_folders::delete))
+        .routes(routes!(watch_folders::files))
+        .routes(routes!(watch_folders::scan))
+        .routes(routes!(watch_folders::retry))
+        .routes(routes!(notifications::list, notifications::create))
+        .routes(routes!(notifications::delete))
+        .routes(routes!(notifications::test))
+        .routes(routes!(server::metrics))
         .routes(routes!(server::show))
         .routes(routes!(server::healthz))
         .routes(routes!(server::readyz));

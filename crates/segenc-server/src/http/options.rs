@@ -2,23 +2,12 @@
 
 use axum::extract::State;
 use segenc_core::spec::{SplitPolicy, VideoSpec};
-use segenc_proto::rest::{OptionsCheck, OptionsChecked, PresetView, RefusalView};
+use segenc_proto::rest::{OptionsCheck, OptionsChecked, RefusalView};
 
 use super::App;
 use super::caller::{Json, Reader};
 use super::create::too_many_options;
 use super::problem::Problem;
-
-/// Options under a name, to begin with.
-#[utoipa::path(
-    get,
-    path = "/api/presets",
-    tag = "jobs",
-    responses((status = 200, body = Vec<PresetView>))
-)]
-pub(super) async fn presets(State(app): State<App>, _: Reader) -> axum::Json<Vec<PresetView>> {
-    axum::Json(app.presets.clone())
-}
 
 /// What these options would make. Refused options are an answer here, not an error.
 #[utoipa::path(
@@ -42,7 +31,12 @@ pub(super) async fn check(
     };
     too_many_options(&args)?;
     let output_name = wish.output_name.as_deref().unwrap_or("output.mkv");
-    let checked = match (app.parse_spec)(&args, wish.container.as_deref(), output_name) {
+    let parsed = (app.parse_spec)(&args, wish.container.as_deref(), output_name);
+    let sized = parsed.and_then(|spec| match wish.target_size {
+        Some(bytes) => (app.aim_at_size)(&spec, bytes),
+        None => Ok(spec),
+    });
+    let checked = match sized {
         Ok(spec) => OptionsChecked {
             args,
             refusal: None,
@@ -52,7 +46,7 @@ pub(super) async fn check(
                 VideoSpec::Copy | VideoSpec::Drop => None,
             },
             whole_because: match spec.split {
-                SplitPolicy::Segments { .. } => None,
+                SplitPolicy::Segments { .. } | SplitPolicy::Retimed { .. } => None,
                 SplitPolicy::Whole { reason } => Some(reason),
             },
         },
@@ -80,11 +74,11 @@ fn unclosed() -> OptionsChecked {
 
 /// A quote without its end.
 #[derive(Debug, PartialEq, Eq)]
-struct UnclosedQuote;
+pub(super) struct UnclosedQuote;
 
 /// The words of a line as a POSIX shell would cut it: single quotes keep everything, double quotes keep all but
 /// a backslash before `"` and `\`. Nothing is expanded.
-fn words(text: &str) -> Result<Vec<String>, UnclosedQuote> {
+pub(super) fn words(text: &str) -> Result<Vec<String>, UnclosedQuote> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut letters = text.chars().peekable();

@@ -341,7 +341,23 @@ pub(super) async fn offset(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_header_makes_a_digest_of_another_length(value in "[ -~]{0,120}") {
+            let digest = parse_digest(&value);
+            prop_assert!(digest.is_none_or(|digest| digest.len() == 64));
+        }
+
+        #[test]
+        fn a_digest_survives_its_header(bytes in prop::array::uniform32(any::<u8>()), other in "[a-z0-9-]{1,9}") {
+            let value = format!("{other}=?1, sha-256=:{}:", STANDARD.encode(bytes));
+            prop_assert_eq!(parse_digest(&value), Some(hex(&bytes)));
+        }
+    }
 
     #[test]
     fn a_digest_is_read_as_rfc_9530_writes_it() {

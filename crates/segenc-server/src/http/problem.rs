@@ -24,6 +24,16 @@ impl Problem {
         Self { status, kind, detail, hint: None, headers: Vec::new() }
     }
 
+    /// Its stable name.
+    pub(crate) const fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// What went wrong.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(crate) fn hint(mut self, hint: Option<String>) -> Self {
         self.hint = hint;
         self
@@ -133,6 +143,7 @@ impl From<Refusal> for Problem {
                 Rejection::StaleAttempt { .. } => Self::conflict("stale-attempt", detail),
                 Rejection::NoOutput(_) => Self::conflict("no-output", detail),
                 Rejection::WrongState { .. } => Self::conflict("wrong-state", detail),
+                Rejection::CannotPause(_) => Self::conflict("cannot-pause", detail),
                 Rejection::PlanChanged { .. } => Self::conflict("source-changed", detail),
             },
             Refusal::NotStored => {

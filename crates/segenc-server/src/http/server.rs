@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use segenc_proto::rest::ServerView;
 
 use super::App;
@@ -23,6 +24,18 @@ pub(super) async fn show(State(app): State<App>, reader: Reader) -> Json<ServerV
         role: reader.role.to_owned(),
         free_bytes: free_bytes(app.blobs.folder()).unwrap_or_default(),
     })
+}
+
+/// The farm in numbers, as Prometheus reads them.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "server",
+    responses((status = 200, body = String, content_type = "text/plain"))
+)]
+pub(super) async fn metrics(State(app): State<App>, _: Reader) -> Response {
+    let media_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, media_type)], crate::metrics::render(&app)).into_response()
 }
 
 /// The process lives. Open to everybody.

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
-use segenc_core::source::{StreamFacts, StreamKind};
+use segenc_core::source::{StreamFacts, StreamKind, VideoFacts};
 use segenc_proto::rest::{SourceView, StreamView};
 
 use super::App;
@@ -16,6 +16,9 @@ use super::serve_file::Sending;
 
 /// Transfer functions of HDR by ffmpeg's names: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67).
 const HDR_TRANSFERS: [&str; 2] = ["smpte2084", "arib-std-b67"];
+
+/// A hundredth off is rounding of a container's times; more is not.
+const VARIABLE_BEYOND: u64 = 100;
 
 /// The source, whole or in part.
 #[utoipa::path(
@@ -109,8 +112,21 @@ fn stream_view(stream: &StreamFacts) -> StreamView {
         width: video.map(|video| video.width),
         height: video.map(|video| video.height),
         frames_per_second: rate.map(|rate| f64::from(rate.num) / f64::from(rate.den)),
+        variable_rate: video.is_some_and(has_variable_rate),
+        interlaced: video.is_some_and(|video| {
+            !matches!(video.field_order.as_str(), "" | "unknown" | "progressive")
+        }),
         pixel_format: video.map(|video| video.pixel_format.clone()),
         hdr: video.is_some_and(|video| HDR_TRANSFERS.contains(&video.color_transfer.as_str())),
+        dynamic_hdr: video.map(|video| video.dynamic_hdr.clone()).filter(|told| !told.is_empty()),
         cover: stream.attached_picture(),
     }
+}
+
+/// Where the average rate is not near the one that all times fit into, some frames are longer than others.
+fn has_variable_rate(video: &VideoFacts) -> bool {
+    let (Some(average), Some(real)) = (video.average_rate, video.real_rate) else { return false };
+    let average = u64::from(average.num) * u64::from(real.den);
+    let real = u64::from(real.num) * u64::from(video.average_rate.map_or(1, |rate| rate.den));
+    average.abs_diff(real) > real / VARIABLE_BEYOND
 }

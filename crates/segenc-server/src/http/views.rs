@@ -1,16 +1,18 @@
 //! From the pool to the bodies of REST. Pure.
 
+use std::collections::BTreeMap;
+
 use segenc_core::failure::Failure;
 use segenc_core::ids::AttemptId;
-use segenc_core::plan::{Cut, Way};
-use segenc_core::pool::job::{Job, JobState};
+use segenc_core::plan::{Cut, DecodedFrom, Way};
+use segenc_core::pool::job::{Job, JobState, Start};
 use segenc_core::pool::task::{Attempt, AttemptState, Task, TaskKind, TaskState};
 use segenc_core::pool::worker::{Worker, WorkerState};
 use segenc_core::source::{Rational, StreamKind};
 use segenc_core::spec::VideoSpec;
 use segenc_proto::rest::{
     AttemptView, CheckView, FailureView, JobView, OutputView, Progress, ReportView, SegmentView,
-    TaskView, WorkView, WorkerView,
+    TaskView, WorkView, WorkerShare, WorkerView,
 };
 
 use super::hints::hint;
@@ -19,13 +21,14 @@ use crate::coordinator::View;
 use crate::traffic::{Cargo, Traffic};
 
 /// A job.
-pub(super) fn job_view(view: &View, job: &Job) -> JobView {
+pub(crate) fn job_view(view: &View, job: &Job) -> JobView {
     let output = job.merge.and_then(|merge| view.pool.task(merge)?.output());
     let output = output.filter(|_| job.state == JobState::Completed);
     JobView {
         id: job.id.0,
         name: job.name.clone(),
-        state: job.state.to_string(),
+        state: job.standing(),
+        draft: job.start == Start::Draft,
         source_name: job.source.name.clone(),
         source_size: job.source.fingerprint.size,
         container: job.spec.container.clone(),
@@ -36,8 +39,10 @@ pub(super) fn job_view(view: &View, job: &Job) -> JobView {
         args: job.spec.args.clone(),
         priority: job.priority,
         created_at: job.created_at,
+        started_at: job.started_at,
         ended_at: job.ended_at,
         whole_because: whole_because(job),
+        copied_because: copied_because(job),
         plan_complete: job.plan_complete,
         duration_millis: duration_millis(job),
         progress: progress(view, job),
@@ -45,6 +50,7 @@ pub(super) fn job_view(view: &View, job: &Job) -> JobView {
         waiting_for: waiting_for(view, job),
         output: output.map(|blob| OutputView { size: blob.size, sha256: blob.sha256.clone() }),
         output_path: job.output_path.clone().filter(|_| output.is_some()),
+        note: view.notes.of(job.id).filter(|_| job.state == JobState::Canceled),
     }
 }
 
@@ -52,6 +58,13 @@ fn whole_because(job: &Job) -> Option<String> {
     match &job.header.as_deref()?.way {
         Way::Segments => None,
         Way::Whole { reason } => Some(reason.clone()),
+    }
+}
+
+fn copied_because(job: &Job) -> Option<String> {
+    match &job.header.as_deref()?.decoded_from {
+        DecodedFrom::Copy { reason } if job.decodes_copy() => Some(reason.clone()),
+        DecodedFrom::Copy { .. } | DecodedFrom::Source => None,
     }
 }
 
@@ -163,7 +176,8 @@ fn running_frames(view: &View, task: &Task) -> (u64, u64) {
     task.running()
         .filter_map(|attempt| view.leases.get(AttemptId { task: task.id, number: attempt.number }))
         .fold((0, 0), |(frames, speed), lease| {
-            (frames.max(lease.frames), speed + lease.speed_millifps)
+            // Of an attempt and its backup only one counts in the end.
+            (frames.max(lease.frames), speed.max(lease.speed_millifps))
         })
 }
 
@@ -206,7 +220,7 @@ pub(super) fn task_view(view: &View, job: &Job, task: &Task) -> TaskView {
     }
 }
 
-const fn task_kind(kind: TaskKind) -> &'static str {
+pub(crate) const fn task_kind(kind: TaskKind) -> &'static str {
     match kind {
         TaskKind::Analysis => "analysis",
         TaskKind::Segment(_) => "segment",
@@ -233,7 +247,7 @@ const fn index_of(kind: TaskKind) -> Option<u32> {
     }
 }
 
-const fn task_state(state: TaskState) -> &'static str {
+pub(crate) const fn task_state(state: TaskState) -> &'static str {
     match state {
         TaskState::Blocked => "blocked",
         TaskState::Ready => "ready",
@@ -276,6 +290,7 @@ fn attempt_view(view: &View, task: &Task, attempt: &Attempt) -> AttemptView {
             || format!("worker {}", attempt.worker),
             |worker| worker.profile.name.clone(),
         ),
+        backup: !attempt.role.is_regular(),
         state: match attempt.state {
             AttemptState::Running => "running",
             AttemptState::Succeeded => "succeeded",
@@ -321,18 +336,60 @@ pub(super) fn report_view(view: &View, job: &Job) -> ReportView {
         way: if job.is_split() { "segments" } else { "whole" }.to_owned(),
         checks,
         cpu_millis: tasks.iter().filter_map(succeeded).map(|observed| observed.cpu_millis).sum(),
+        workers: shares(view, &tasks),
         tasks: tasks.iter().map(|task| task_view(view, job, task)).collect(),
         job: job_view,
     }
 }
 
+/// Who did what of these tasks.
+fn shares(view: &View, tasks: &[&Task]) -> Vec<WorkerShare> {
+    let mut shares: BTreeMap<u64, WorkerShare> = BTreeMap::new();
+    for attempt in tasks.iter().filter_map(|task| task.succeeded()) {
+        let worker = attempt.worker;
+        let share = shares.entry(worker.0).or_insert_with(|| WorkerShare {
+            worker: worker.0,
+            name: view
+                .pool
+                .worker(worker)
+                .map_or_else(|| format!("worker {worker}"), |worker| worker.profile.name.clone()),
+            tasks: 0,
+            frames: 0,
+            bytes: 0,
+            cpu_millis: 0,
+        });
+        share.tasks += 1;
+        share.bytes += attempt.output.as_ref().map_or(0, |blob| blob.size);
+        if let Some(observed) = &attempt.observed {
+            share.cpu_millis += observed.cpu_millis;
+        }
+    }
+    for task in tasks.iter().filter(|task| task.is_part()) {
+        let Some(attempt) = task.succeeded() else { continue };
+        // What was made in one piece is counted where it is checked.
+        let teller = if task.kind == TaskKind::Whole {
+            tasks.iter().find(|task| task.kind == TaskKind::Merge)
+        } else {
+            Some(task)
+        };
+        let told = teller.and_then(|task| task.succeeded()?.observed.as_ref()?.frames.as_ref());
+        if let (Some(share), Some(frames)) = (shares.get_mut(&attempt.worker.0), told) {
+            share.frames += frames.count;
+        }
+    }
+    let mut shares: Vec<WorkerShare> = shares.into_values().collect();
+    shares.sort_by_key(|share| std::cmp::Reverse(share.cpu_millis));
+    shares
+}
+
 /// A worker.
-pub(super) fn worker_view(view: &View, traffic: &Traffic, worker: &Worker) -> WorkerView {
+pub(crate) fn worker_view(view: &View, traffic: &Traffic, worker: &Worker) -> WorkerView {
     let counters = traffic.of(worker.id);
     let source_bytes_fetched = counters.read(Cargo::Source);
     let (state, reason) = match &worker.state {
         WorkerState::Active => ("active", None),
         WorkerState::Draining => ("draining", None),
+        WorkerState::Paused => ("paused", None),
         WorkerState::TakenOut { reason } => ("taken_out", Some(reason.clone())),
         WorkerState::SignedOff => ("signed_off", None),
     };
@@ -345,6 +402,7 @@ pub(super) fn worker_view(view: &View, traffic: &Traffic, worker: &Worker) -> Wo
         online: worker.state != WorkerState::SignedOff
             && view.leases.is_present(worker.id, view.now),
         last_seen_at: view.leases.last_seen(worker.id),
+        resting_until: view.leases.resting_until(worker.id, view.now),
         version: profile.version.clone(),
         slots: profile.slots,
         cores: profile.cores,

@@ -18,11 +18,15 @@ pub(super) fn waiting_for(view: &View, job: &Job) -> Option<String> {
     if let Some(trouble) = view.storage.trouble(view.now) {
         return Some(trouble);
     }
+    if job.is_held() && job.plan_complete {
+        return Some("held; resume it to start".to_owned());
+    }
     let mut missing: BTreeSet<&str> = BTreeSet::new();
     let mut ready = false;
     for task in view.pool.tasks_of(job.id) {
         match task.state {
             TaskState::Running => return None,
+            TaskState::Ready if job.is_held() && task.id != job.analysis => continue,
             TaskState::Ready => {}
             TaskState::Blocked
             | TaskState::Done

@@ -78,7 +78,29 @@ pub(super) async fn drain(
     view_of(&app, id)
 }
 
-/// Lets it take tasks again.
+/// Suspends what it runs; it keeps it, and takes nothing more until it is resumed. A worker that cannot do that (on
+/// Windows, or of another make) is refused.
+#[utoipa::path(
+    post,
+    path = "/api/workers/{id}/pause",
+    tag = "workers",
+    params(("id" = u64, Path)),
+    responses(
+        (status = 200, body = WorkerView),
+        (status = 404),
+        (status = 409, description = "it cannot suspend programs")
+    )
+)]
+pub(super) async fn pause(
+    State(app): State<App>,
+    _: Operator,
+    Path(id): Path<u64>,
+) -> Result<Json<WorkerView>, Problem> {
+    app.coordinator.command(Command::PauseWorker(WorkerId(id))).await?;
+    view_of(&app, id)
+}
+
+/// Lets it take tasks again, and what it was paused with go on.
 #[utoipa::path(
     post,
     path = "/api/workers/{id}/resume",

@@ -22,6 +22,8 @@ pub(crate) struct Record {
 pub(crate) struct Wish {
     pub(crate) idempotency_key: Option<String>,
     pub(crate) overwrite: Overwrite,
+    /// A result that is not smaller than its source is thrown away.
+    pub(crate) only_if_smaller: bool,
 }
 
 /// Whether an existing file may be replaced by the output.
@@ -63,12 +65,16 @@ impl Store {
             }
         }
         for (job, wish) in wishes {
-            sqlx::query("INSERT INTO wishes (job, idempotency_key, overwrite) VALUES (?, ?, ?)")
-                .bind(signed(job.0))
-                .bind(wish.idempotency_key.as_deref())
-                .bind(i64::from(wish.overwrite == Overwrite::Replace))
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::query(
+                "INSERT INTO wishes (job, idempotency_key, overwrite, only_if_smaller) \
+                 VALUES (?, ?, ?, ?)",
+            )
+            .bind(signed(job.0))
+            .bind(wish.idempotency_key.as_deref())
+            .bind(i64::from(wish.overwrite == Overwrite::Replace))
+            .bind(i64::from(wish.only_if_smaller))
+            .execute(&mut *transaction)
+            .await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -163,6 +169,7 @@ async fn bury(
         "DELETE FROM events WHERE job = ?",
         "DELETE FROM wishes WHERE job = ?",
         "DELETE FROM placements WHERE job = ?",
+        "DELETE FROM notes WHERE job = ?",
     ] {
         sqlx::query(table).bind(signed(job.0)).execute(&mut *connection).await?;
     }

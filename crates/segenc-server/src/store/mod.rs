@@ -5,22 +5,30 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqlitePool};
 use thiserror::Error;
 
+mod copy;
 mod events;
+mod library;
+mod outbox;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod uploads;
 
 pub(crate) use events::{Overwrite, Placement, Record, Wish};
+pub(crate) use library::{FileRow, FileState};
+pub(crate) use outbox::{Letter, NewLetter};
 pub(crate) use tokens::{TokenKind, TokenRow};
 pub(crate) use uploads::UploadRow;
 
 /// Every step of the tables, in order; the number of steps done is the file's `user_version`.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_events.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001_events.sql"),
+    include_str!("../../migrations/0002_library.sql"),
+];
 
 /// Connections: one writes at a time, the others read lists and tokens beside it.
 const CONNECTIONS_MAX: u32 = 4;
@@ -57,8 +65,13 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let pool =
-            SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            // On a full disk SQLite rolls back by itself. The driver does not notice: it still counts a transaction
+            // on this connection, and begins none on it any more, also when there is room again.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+            .connect_with(options)
+            .await?;
         let store = Self { pool };
         store.migrate().await?;
         Ok(store)

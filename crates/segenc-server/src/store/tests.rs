@@ -5,7 +5,7 @@ use segenc_core::failure::{Failure, FailureKind};
 use segenc_core::ids::{AttemptId, JobId, WorkerId};
 use segenc_core::pool::command::{Answer, Command, NewJob};
 use segenc_core::pool::event::Happening;
-use segenc_core::pool::job::{Fingerprint, SourceLocation, SourceRef};
+use segenc_core::pool::job::{Fingerprint, SourceLocation, SourceRef, Start};
 use segenc_core::pool::worker::WorkerProfile;
 use segenc_core::pool::{Leases, Pool, decide};
 use segenc_core::spec::{JobSpec, SplitPolicy, Verify, VideoSpec};
@@ -38,6 +38,7 @@ fn new_job(number: usize) -> NewJob {
         },
         output_path: None,
         priority: 0,
+        start: Start::AtOnce,
     }
 }
 
@@ -51,6 +52,7 @@ fn profile() -> WorkerProfile {
         encoders: Vec::new(),
         ffmpeg_version: String::new(),
         platform: String::new(),
+        can_pause: false,
     }
 }
 
@@ -93,7 +95,7 @@ async fn step(store: &Store, pool: &mut Pool, leases: &mut Leases, command: Comm
         records.push(Record { job, event: event.clone(), last_task });
     }
     leases.note(pool, 5, &command, &decision);
-    let wish = Wish { idempotency_key: None, overwrite: Overwrite::Replace };
+    let wish = Wish { overwrite: Overwrite::Replace, ..Wish::default() };
     let wishes = match decision.answer {
         Answer::Job(job) => vec![(job, wish)],
         Answer::Done | Answer::Worker(_) | Answer::Assigned(_) | Answer::Directive(_) => Vec::new(),
@@ -184,7 +186,7 @@ async fn a_commit_is_all_or_nothing() {
         .map(|event| Record { job: Some(JobId(1)), event: event.clone(), last_task: None })
         .collect();
     // The same key twice is refused by the table, after the events were written.
-    let wish = || Wish { idempotency_key: Some("once".to_owned()), overwrite: Overwrite::Refuse };
+    let wish = || Wish { idempotency_key: Some("once".to_owned()), ..Wish::default() };
     let twice = [(JobId(1), wish()), (JobId(2), wish())];
     assert!(store.commit(&records, &twice).await.is_err());
     assert!(store.load().await.expect("loaded").events.is_empty());
@@ -192,4 +194,35 @@ async fn a_commit_is_all_or_nothing() {
     let history = store.load().await.expect("loaded");
     assert_eq!(history.events, decision.events);
     assert_eq!(history.jobs_by_key.get("once"), Some(&JobId(1)));
+}
+
+/// Lets the file have so many pages, on every connection that there is.
+async fn allow_pages(store: &Store, pages: u32) {
+    let mut held = Vec::new();
+    for _ in 0..super::CONNECTIONS_MAX {
+        let mut connection = store.pool.acquire().await.expect("a connection");
+        let text = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+        sqlx::raw_sql(text).execute(&mut *connection).await.expect("a pragma");
+        held.push(connection);
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_was_full_is_written_again_when_there_is_room() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let store = Store::open(&folder.path().join("events.sqlite")).await.expect("opens");
+    let wish = |number: u64| {
+        // Larger than what is left on the pages that exist.
+        let idempotency_key = Some(format!("{number}").repeat(50_000));
+        [(JobId(number), Wish { idempotency_key, ..Wish::default() })]
+    };
+    allow_pages(&store, 1).await;
+    // Once for every connection: each of them has met the full disk then.
+    for number in 1..=u64::from(super::CONNECTIONS_MAX) {
+        assert!(store.commit(&[], &wish(number)).await.is_err(), "there is no room");
+    }
+    allow_pages(&store, 1_000_000).await;
+    for number in 1..=u64::from(super::CONNECTIONS_MAX) {
+        store.commit(&[], &wish(number)).await.expect("there is room again");
+    }
 }

@@ -193,6 +193,55 @@ async fn a_film_that_cannot_be_cut_is_made_in_one_piece() {
 }
 
 #[tokio::test]
+async fn segments_of_a_copied_film_begin_when_the_copy_is_there() {
+    let farm = Farm::start().await;
+    let mut worker = farm.worker("one").await;
+    let job = farm.job(json!({})).await;
+    let analysis = worker.task().await;
+    let mut report = status(&analysis);
+    report.facts = Some(grpc::SourceFacts { demuxer: "mpegts".to_owned(), ..facts() });
+    let answer = worker.report(report).await.expect("facts are taken");
+    assert_eq!(answer.copy, Some(grpc::FilmCopy { beside: vec![1] }));
+    let mut report = status(&analysis);
+    report.packets = Some(packets(0, FRAMES));
+    worker.report(report).await.expect("packets are taken");
+    assert_eq!(farm.view(job).await["progress"]["segments_planned"], 0);
+
+    let refused = worker.finish(finish(&analysis)).await.expect_err("there is no copy");
+    assert_eq!(refused.code(), tonic::Code::FailedPrecondition);
+    assert_eq!(farm.view(job).await["progress"]["segments_planned"], 0);
+    assert_eq!(worker.put(&analysis, b"the copy").await.status(), 201);
+    worker.finish(finish(&analysis)).await.expect("the analysis ends");
+    assert!(farm.view(job).await["copied_because"].is_string());
+
+    let segment = worker.task().await;
+    assert_eq!(segment_of(&segment).film.as_ref().map(|film| film.stream), Some(0));
+    let Some(grpc::task::Work::Transcode(work)) = &segment.work else { panic!("{segment:?}") };
+    assert_eq!(work.demuxer, "nut");
+    let read = worker.files.get(&input_path(&segment, 0)).await;
+    assert_eq!(read.text().await.expect("text"), "the copy");
+}
+
+#[tokio::test]
+async fn a_film_that_a_worker_holds_unsplittable_is_made_in_one_piece() {
+    let farm = Farm::start().await;
+    let mut worker = farm.worker("one").await;
+    let job = farm.job(json!({})).await;
+    let analysis = worker.task().await;
+    let mut report = status(&analysis);
+    report.facts = Some(grpc::SourceFacts { demuxer: "mpegts".to_owned(), ..facts() });
+    worker.report(report).await.expect("facts are taken");
+    let mut report = status(&analysis);
+    report.unsplittable = Some("its clock jumps".to_owned());
+    let answer = worker.report(report).await.expect("the reason is taken");
+    assert_eq!((answer.film_stream, answer.copy), (None, None));
+    worker.finish(finish(&analysis)).await.expect("no copy is wanted any more");
+    let view = farm.view(job).await;
+    assert_eq!(view["whole_because"], "its clock jumps");
+    assert!(view["copied_because"].is_null());
+}
+
+#[tokio::test]
 async fn an_output_that_came_meanwhile_is_not_overwritten() {
     let farm = Farm::start().await;
     let mut worker = farm.worker("one").await;

@@ -92,9 +92,11 @@ impl Folders {
                 title: "Small".to_owned(),
                 about: String::new(),
                 args: vec!["-crf".to_owned(), "30".to_owned()],
+                own: false,
             }],
             parse_spec,
             aim_at_size: |spec, _| Ok(spec.clone()),
+            automation: segenc_server::Automation::default(),
         }
     }
 }
@@ -209,6 +211,7 @@ pub(crate) fn profile(name: &str) -> grpc::RegistrationRequest {
         encoders: vec!["libx264".to_owned()],
         ffmpeg_version: "5.1".to_owned(),
         platform: "test".to_owned(),
+        can_pause: true,
     }
 }
 
@@ -268,6 +271,20 @@ impl Worker {
     ) -> Result<(), tonic::Status> {
         let request = with_token(&self.files.token, finish);
         self.calls.finish_task(request).await.map(drop)
+    }
+
+    /// Says that a task cannot be done by anybody.
+    pub(crate) async fn fail(&mut self, task: &grpc::Task, reason: &str) {
+        let message = grpc::FailRequest {
+            task_id: task.task_id,
+            attempt: task.attempt,
+            kind: grpc::FailureKind::Task.into(),
+            reason: reason.to_owned(),
+            message: "it is broken".to_owned(),
+            ..Default::default()
+        };
+        let request = with_token(&self.files.token, message);
+        self.calls.fail_task(request).await.expect("taken");
     }
 
     /// Does the analysis that it is given next.
@@ -386,5 +403,6 @@ pub(crate) fn packets(first: u64, end: u64) -> grpc::PacketBatch {
         dts: ticks,
         size: (first..end).map(|_| 800).collect(),
         flags: (first..end).map(|n| u32::from(n % 50 == 0)).collect(),
+        ..Default::default()
     }
 }

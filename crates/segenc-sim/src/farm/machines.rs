@@ -5,24 +5,26 @@ use std::collections::VecDeque;
 use segenc_core::failure::{Failure, FailureKind};
 use segenc_core::ids::AttemptId;
 use segenc_core::plan::Way;
-use segenc_core::pool::command::{Answer, Command, Directive};
+use segenc_core::pool::command::{Answer, Command, Directive, Rejection};
 use segenc_core::pool::task::{Blob, Observed, TaskKind};
 use segenc_core::time::Millis;
 
 use super::{Farm, is_gone};
 use crate::agenda::{Letter, Local, Occurrence};
-use crate::host::{Phase, Work};
-use crate::scenario::{self, Rungs, Wish};
+use crate::host::{ENDING_MILLIS, Phase, Work};
+use crate::scenario::{Rungs, Wish, film};
 use crate::server::{Order, Reply};
 
 /// A worker that hears no answer repeats itself after this time.
 const ANSWER_MILLIS: Millis = 3_000;
 /// A worker that was told that there is nothing asks again after this time.
-const IDLE_MILLIS: Millis = 2_000;
+const IDLE_MILLIS: Millis = 1_100;
 /// Between two reports on the same attempt.
 const REPORT_MILLIS: Millis = 3_000;
 /// Between an answer and the next wish.
 const BREATH_MILLIS: Millis = 5;
+/// The same where nothing goes wrong, as the real worker does.
+const CALM_REPORT_MILLIS: Millis = 1_000;
 /// Segments that the analysis tells at once.
 const SEGMENTS_AT_ONCE: usize = 7;
 /// Reading the source, in work.
@@ -43,6 +45,13 @@ impl Farm<'_> {
         if host.process != process {
             return Ok(());
         }
+        // A process can die at every step: before it hears of something, and so before it does anything of it.
+        if !self.quiet && host.alive && self.random.chance(host.machine.brittle) {
+            let back = self.random.between(100, 15_000);
+            self.kill(machine, back);
+            return Ok(());
+        }
+        let Some(host) = self.hosts.get_mut(machine) else { return Ok(()) };
         if self.agenda.now < host.frozen_until {
             let after = host.frozen_until - self.agenda.now;
             self.agenda.plan(after, Occurrence::Machine(machine, process, local));
@@ -71,7 +80,13 @@ impl Farm<'_> {
         self.send(machine, Command::RegisterWorker { known, profile });
     }
 
-    fn later(&mut self, machine: usize, after: Millis, local: Local) {
+    /// In this time by the machine's own clock, which may be fast or slow.
+    fn by_its_clock(&mut self, machine: usize, after: Millis, local: Local) {
+        let permille = self.hosts.get(machine).map_or(1000, |host| host.machine.clock_permille);
+        self.later(machine, after * permille / 1000, local);
+    }
+
+    pub(super) fn later(&mut self, machine: usize, after: Millis, local: Local) {
         if let Some(host) = self.hosts.get(machine) {
             self.agenda.plan(after, Occurrence::Machine(machine, host.process, local));
         }
@@ -89,10 +104,14 @@ impl Farm<'_> {
     fn post(&mut self, machine: usize, call: u64, command: &Command) {
         let Some(host) = self.hosts.get(machine) else { return };
         let letter = Letter { machine, process: host.process, call };
-        for after in self.travels() {
-            self.agenda.plan(after, Occurrence::Call(letter, command.clone()));
+        let upload = matches!(command, Command::StoreOutput { .. });
+        let cut = if upload { host.cut.uploads } else { host.cut.requests };
+        if self.quiet || cut <= self.agenda.now {
+            for after in self.travels() {
+                self.agenda.plan(after, Occurrence::Call(letter, command.clone()));
+            }
         }
-        self.later(machine, ANSWER_MILLIS, Local::Unanswered(call));
+        self.by_its_clock(machine, ANSWER_MILLIS, Local::Unanswered(call));
     }
 
     fn repeat(&mut self, machine: usize, call: u64) {
@@ -127,7 +146,7 @@ impl Farm<'_> {
                 self.later(machine, BREATH_MILLIS, Local::Ask);
             }
             (Command::RequestTask(_), Reply::Answered(_) | Reply::Refused(_)) => {
-                self.later(machine, IDLE_MILLIS, Local::Ask);
+                self.by_its_clock(machine, IDLE_MILLIS, Local::Ask);
             }
             (
                 Command::ReportStatus { attempt, .. },
@@ -140,7 +159,7 @@ impl Farm<'_> {
                 if let Some(attempt) = subject(&command) {
                     self.drop_work(machine, attempt);
                 }
-                if self.scenario.calm {
+                if self.scenario.calm && !matches!(rejection, Rejection::StaleAttempt { .. }) {
                     return Err(format!("{command:?} was refused in a calm farm: {rejection}"));
                 }
             }
@@ -151,7 +170,7 @@ impl Farm<'_> {
     fn ask_for_work(&mut self, machine: usize) {
         let Some(host) = self.hosts.get_mut(machine) else { return };
         if let Some(worker) = host.worker
-            && host.is_hungry()
+            && host.is_hungry(self.agenda.now)
         {
             host.asking = true;
             self.send(machine, Command::RequestTask(worker));
@@ -163,7 +182,8 @@ impl Farm<'_> {
         if !host.got.insert(order.attempt) {
             return;
         }
-        let work = Work { order, phase: Phase::Waiting, steps: VecDeque::new() };
+        let work =
+            Work { order, phase: Phase::Waiting, began_at: 0, ends_at: 0, steps: VecDeque::new() };
         host.works.insert(order.attempt, work);
         self.report(machine, order.attempt);
         self.start_waiting(machine);
@@ -174,10 +194,12 @@ impl Farm<'_> {
         if let Some(worker) = host.worker
             && host.works.contains_key(&attempt)
         {
-            self.later(machine, REPORT_MILLIS, Local::Report(attempt));
+            let frames = host.frames_done(attempt, self.agenda.now, film::FRAMES);
+            let every = if self.scenario.calm { CALM_REPORT_MILLIS } else { REPORT_MILLIS };
+            self.by_its_clock(machine, every, Local::Report(attempt));
             self.send(
                 machine,
-                Command::ReportStatus { worker, attempt, frames: 0, speed_millifps: 0 },
+                Command::ReportStatus { worker, attempt, frames, speed_millifps: 0 },
             );
         }
     }
@@ -190,22 +212,37 @@ impl Farm<'_> {
         let Some(attempt) = host.next_waiting() else { return };
         let Some(work) = host.works.get_mut(&attempt) else { return };
         work.phase = Phase::Working;
-        let (order, speed) = (work.order, host.machine.speed);
+        let order = work.order;
+        let speed = host.speed();
         let amount = self.wish_of(order).map_or(0, |wish| amount(wish, order.kind));
         let noise = if self.scenario.calm { 100 } else { self.random.between(80, 120) };
-        let time = amount * 10 * noise / speed;
-        self.later(machine, time.max(1), Local::Worked(attempt));
+        let time = (amount * 10 * noise / speed).max(1);
+        if let Some(host) = self.hosts.get_mut(machine)
+            && let Some(work) = host.works.get_mut(&attempt)
+        {
+            work.began_at = self.agenda.now;
+            work.ends_at = self.agenda.now + time;
+        }
+        self.later(machine, time, Local::Worked(attempt));
+        if time > ENDING_MILLIS {
+            self.later(machine, time - ENDING_MILLIS, Local::Ask);
+        }
         self.start_waiting(machine);
     }
 
     fn wish_of(&self, order: Order) -> Option<&Wish> {
-        let number = self.jobs.iter().position(|job| *job == Some(order.job))?;
+        let number = self.server.jobs.iter().position(|job| *job == Some(order.job))?;
         self.scenario.jobs.get(number)
     }
 
     fn drop_work(&mut self, machine: usize, attempt: AttemptId) {
-        if let Some(host) = self.hosts.get_mut(machine) {
-            host.works.remove(&attempt);
+        if let Some(host) = self.hosts.get_mut(machine)
+            && let Some(work) = host.works.remove(&attempt)
+            && work.phase != Phase::Waiting
+        {
+            let spent = self.agenda.now.min(work.ends_at).saturating_sub(work.began_at);
+            let finished = work.phase == Phase::Delivering && work.steps.is_empty();
+            host.wasted += if finished { 0 } else { spent * host.speed() / 1000 };
         }
         self.start_waiting(machine);
         self.ask_for_work(machine);
@@ -213,6 +250,15 @@ impl Farm<'_> {
 
     /// The work is done: it fails, or what it made is delivered while the next one starts.
     fn worked(&mut self, machine: usize, attempt: AttemptId) -> Result<(), String> {
+        let now = self.agenda.now;
+        let work = self.hosts.get(machine).and_then(|host| host.works.get(&attempt));
+        let working = work.filter(|work| work.phase == Phase::Working);
+        let Some(ends_at) = working.map(|work| work.ends_at) else { return Ok(()) };
+        if now < ends_at {
+            // It was slowed down meanwhile.
+            self.later(machine, ends_at - now, Local::Worked(attempt));
+            return Ok(());
+        }
         let steps = self.steps(machine, attempt)?;
         let Some(host) = self.hosts.get_mut(machine) else { return Ok(()) };
         let Some(work) = host.works.get_mut(&attempt) else { return Ok(()) };
@@ -257,7 +303,7 @@ impl Farm<'_> {
         let finish =
             Command::FinishTask { worker, attempt, observed: observe(wish, order, extradata) };
         if order.kind == TaskKind::Analysis {
-            let facts = Box::new(scenario::facts());
+            let facts = Box::new(film::facts());
             let start = Command::StartPlan { attempt, facts, header: wish.header.clone() };
             let grow = match wish.header.way {
                 Way::Segments => wish.segments.as_slice(),
@@ -306,6 +352,8 @@ const fn subject(command: &Command) -> Option<AttemptId> {
         | Command::DeleteJob(_)
         | Command::RegisterWorker { .. }
         | Command::DrainWorker(_)
+        | Command::PauseWorker(_)
+        | Command::RestWorker { .. }
         | Command::ResumeWorker(_)
         | Command::ReleaseWorker(_)
         | Command::RemoveWorker(_)
@@ -330,8 +378,8 @@ fn amount(wish: &Wish, kind: TaskKind) -> u64 {
 }
 
 fn segment_work(wish: &Wish, index: u32) -> u64 {
-    let segment = usize::try_from(index).ok().and_then(|index| wish.segments.get(index));
-    segment.map_or(0, |segment| segment.source_bytes)
+    let true_work = usize::try_from(index).ok().and_then(|index| wish.true_work.get(index));
+    true_work.copied().unwrap_or_default()
 }
 
 /// What the worker sees of what it made: the planned frames, unless this segment is a stubborn one; and a size
@@ -340,7 +388,7 @@ fn observe(wish: &Wish, order: Order, extradata: String) -> Observed {
     let index = match order.kind {
         TaskKind::Segment(index) | TaskKind::Measure(index) | TaskKind::Retake(index) => index,
         TaskKind::Weigh => {
-            return Observed { media_bytes: Some(scenario::WEIGHT), ..Observed::default() };
+            return Observed { media_bytes: Some(film::WEIGHT), ..Observed::default() };
         }
         TaskKind::Analysis | TaskKind::OtherStreams | TaskKind::Whole | TaskKind::Merge => {
             return Observed::default();

@@ -1,32 +1,30 @@
 //! Users and misfortune: what comes from outside the protocol.
 
 use segenc_core::ids::JobId;
-use segenc_core::pool::command::{Answer, Command};
+use segenc_core::pool::command::Command;
 use segenc_core::pool::job::JobState;
 use segenc_core::pool::task::{Blob, Observed};
 use segenc_core::pool::worker::WorkerState;
 use segenc_core::time::Millis;
 
-use super::{Farm, RETRY_MILLIS};
+use super::{Disk, Farm, RETRY_MILLIS};
 use crate::agenda::{Local, Occurrence};
-use crate::scenario::Mishap;
+use crate::host::Cut;
+use crate::scenario::{Direction, Mishap};
+use crate::server::Sender;
 
-/// A user whose server is down tries again after this time.
+/// A user who sees no job tries again after this time.
 const AGAIN_MILLIS: Millis = 1_000;
 
 impl Farm<'_> {
     pub(super) fn submit(&mut self, number: usize) -> Result<(), String> {
         let Some(wish) = self.scenario.jobs.get(number) else { return Ok(()) };
-        match self.ask(&Command::CreateJob(Box::new(wish.job.clone())))? {
-            None => self.agenda.plan(AGAIN_MILLIS, Occurrence::Submit(number)),
-            Some(Ok(Answer::Job(job))) => {
-                if let Some(slot) = self.jobs.get_mut(number) {
-                    *slot = Some(job);
-                }
-            }
-            Some(other) => return Err(format!("a job could not be made: {other:?}")),
+        if self.server.jobs.get(number).copied().flatten().is_some() {
+            return Ok(());
         }
-        Ok(())
+        // Whether it arrived is not known before the job is seen.
+        self.agenda.plan(AGAIN_MILLIS, Occurrence::Submit(number));
+        self.tell_server(Sender::Submit(number), Command::CreateJob(Box::new(wish.job.clone())))
     }
 
     pub(super) fn mishap(&mut self, mishap: Mishap) -> Result<(), String> {
@@ -47,15 +45,40 @@ impl Farm<'_> {
             }
             Mishap::LineLost(machine) => self.of_worker(machine, Command::LineLost)?,
             Mishap::Freeze(machine, time) => {
-                let until = self.agenda.now + time;
+                let now = self.agenda.now;
                 if let Some(host) = self.hosts.get_mut(machine) {
-                    host.frozen_until = host.frozen_until.max(until);
+                    host.freeze(now, time);
                 }
             }
-            Mishap::Server(time) => {
+            Mishap::Slow(machine, times) => {
                 let now = self.agenda.now;
-                self.server.restart(now, now + time)?;
+                if let Some(host) = self.hosts.get_mut(machine) {
+                    host.slow_down(now, times);
+                }
             }
+            Mishap::Cut(machine, way, time) => {
+                let until = self.agenda.now + time;
+                if let Some(host) = self.hosts.get_mut(machine) {
+                    let both = way == Direction::Both;
+                    if both || way == Direction::Requests {
+                        host.cut.requests = until;
+                    }
+                    if both || way == Direction::Answers {
+                        host.cut.answers = until;
+                    }
+                    if both || way == Direction::Uploads {
+                        host.cut.uploads = until;
+                    }
+                }
+            }
+            Mishap::Server(time) => self.crash(time)?,
+            Mishap::SlowDisk(time) => self.disk.slow_until = self.agenda.now + time,
+            Mishap::FullDisk(time) => self.disk.full_until = self.agenda.now + time,
+            Mishap::FullBlobs(time) => self.disk.blobs_full_until = self.agenda.now + time,
+            Mishap::Clock(by) => self.clock = self.clock.saturating_add_signed(by),
+            Mishap::Retry(job) => self.of_job(job, Command::RetryJob)?,
+            Mishap::Delete(job) => self.of_job(job, Command::DeleteJob)?,
+            Mishap::Wake(machine) => self.of_worker(machine, Command::ResumeWorker)?,
             Mishap::Pause(job) => self.of_job(job, Command::PauseJob)?,
             Mishap::Resume(job) => self.of_job(job, Command::ResumeJob)?,
             Mishap::Cancel(job) => self.of_job(job, Command::CancelJob)?,
@@ -63,6 +86,7 @@ impl Farm<'_> {
                 let reason = "it turned out to be unsafe".to_owned();
                 self.of_job(job, |job| Command::AbandonSplit { job, reason })?;
             }
+            Mishap::Stand(machine) => self.of_worker(machine, Command::PauseWorker)?,
             Mishap::Drain(machine) => self.of_worker(machine, Command::DrainWorker)?,
             Mishap::Release(machine) => self.of_worker(machine, Command::ReleaseWorker)?,
             Mishap::Remove(machine) => self.of_worker(machine, Command::RemoveWorker)?,
@@ -81,13 +105,13 @@ impl Farm<'_> {
         for attempt in others.into_iter().map(|attempt| attempt.id) {
             let name = format!("forged {attempt}");
             let blob = Blob { name, size: 1, sha256: "forged".to_owned() };
-            self.ask(&Command::StoreOutput { worker, attempt, blob })?;
-            self.ask(&Command::FinishTask { worker, attempt, observed: Observed::default() })?;
+            self.wish_for(Command::StoreOutput { worker, attempt, blob })?;
+            self.wish_for(Command::FinishTask { worker, attempt, observed: Observed::default() })?;
         }
         Ok(())
     }
 
-    fn kill(&mut self, machine: usize, back: Millis) {
+    pub(super) fn kill(&mut self, machine: usize, back: Millis) {
         let Some(host) = self.hosts.get_mut(machine) else { return };
         host.die();
         let process = host.process;
@@ -100,7 +124,7 @@ impl Farm<'_> {
         command: impl FnOnce(segenc_core::ids::WorkerId) -> Command,
     ) -> Result<(), String> {
         if let Some(worker) = self.hosts.get(machine).and_then(|host| host.worker) {
-            self.ask(&command(worker))?;
+            self.wish_for(command(worker))?;
         }
         Ok(())
     }
@@ -110,8 +134,8 @@ impl Farm<'_> {
         number: usize,
         command: impl FnOnce(JobId) -> Command,
     ) -> Result<(), String> {
-        if let Some(job) = self.jobs.get(number).copied().flatten() {
-            self.ask(&command(job))?;
+        if let Some(job) = self.server.jobs.get(number).copied().flatten() {
+            self.wish_for(command(job))?;
         }
         Ok(())
     }
@@ -119,10 +143,16 @@ impl Farm<'_> {
     /// Nothing goes wrong from now on; what was put aside is put back.
     pub(super) fn quiet(&mut self) -> Result<(), String> {
         self.quiet = true;
+        self.disk = Disk::default();
+        let now = self.agenda.now;
         for machine in 0..self.hosts.len() {
             self.kill_if_gone(machine);
             if let Some(host) = self.hosts.get_mut(machine) {
-                host.frozen_until = host.frozen_until.min(self.agenda.now);
+                host.thaw(now);
+                host.cut = Cut::default();
+                for (attempt, left) in host.speed_up(now) {
+                    self.later(machine, left, Local::Worked(attempt));
+                }
             }
         }
         self.agenda.plan(0, Occurrence::Retry);
@@ -144,17 +174,18 @@ impl Farm<'_> {
             .iter()
             .filter_map(|host| self.server.pool.worker(host.worker?))
             .filter(|worker| match worker.state {
-                WorkerState::Draining | WorkerState::TakenOut { .. } => true,
+                WorkerState::Draining | WorkerState::Paused | WorkerState::TakenOut { .. } => true,
                 WorkerState::Active | WorkerState::SignedOff => false,
             })
             .map(|worker| worker.id)
             .collect();
         for worker in out {
-            self.ask(&Command::ResumeWorker(worker))?;
+            self.wish_for(Command::ResumeWorker(worker))?;
         }
         let mut commands = Vec::new();
         for job in self.server.pool.jobs() {
             match job.state {
+                _ if job.is_held() => commands.push(Command::ResumeJob(job.id)),
                 JobState::Paused => commands.push(Command::ResumeJob(job.id)),
                 JobState::Failed => commands.push(Command::RetryJob(job.id)),
                 JobState::Analyzing
@@ -165,7 +196,7 @@ impl Farm<'_> {
             }
         }
         for command in commands {
-            self.ask(&command)?;
+            self.wish_for(command)?;
         }
         Ok(())
     }

@@ -44,11 +44,22 @@ const WHOLE_PART: u64 = 16;
 /// The same for work that asks nothing of the film but its first picture.
 const WHOLE_BESIDE_FILM: u64 = 1024 * 1024;
 
+/// What is read like a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Original {
+    /// The source itself.
+    Source,
+    /// The copy of its film that an analysis has made.
+    Copy,
+}
+
 /// Which source: of which job, and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SourceKey {
     /// The job.
     pub(crate) job: u64,
+    /// Itself or its copy.
+    pub(crate) original: Original,
     /// Size in bytes.
     pub(crate) size: u64,
 }

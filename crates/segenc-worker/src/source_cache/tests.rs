@@ -126,7 +126,9 @@ impl Farm {
         let upstream =
             Upstream { http: self.http.clone(), url: self.url.clone(), token: Secret::new("hush") };
         let size = u64::try_from(self.script.film.len()).expect("fits");
-        self.cache.open(SourceKey { job, size }, upstream, View::Plain).expect("a file")
+        self.cache
+            .open(SourceKey { job, original: Original::Source, size }, upstream, View::Plain)
+            .expect("a file")
     }
 
     async fn get(&self, source: &OpenSource, range: &str) -> (StatusCode, Bytes) {

@@ -16,7 +16,9 @@ use segenc_core::work::{
 };
 use segenc_proto::convert::{AssignedTask, InputLocation, task_message};
 use segenc_proto::grpc;
-use segenc_worker::{Encoders, Leave, ServerFiles, WorkerConfig, WorkerError, run};
+use segenc_worker::{
+    Encoders, Leave, Pulse, ServerFiles, Thumbnails, WorkerConfig, WorkerError, run,
+};
 use server::{Farm, JOIN_TOKEN, Script};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
@@ -138,6 +140,7 @@ impl Worker {
         let config = WorkerConfig {
             launcher: None,
             tools: None,
+            hours: None,
             join: farm.join(token),
             name: Some("bench".to_owned()),
             slots: Some(1),
@@ -145,6 +148,8 @@ impl Worker {
             identity: folder.path().join("identity.json"),
             server_files: ServerFiles::Use,
             encoders: Encoders::All,
+            thumbnails: Thumbnails::Make,
+            pulse: Pulse::default(),
         };
         let (leave, told) = watch::channel(Leave::Stay);
         Self { folder, leave, task: tokio::spawn(run(config, told)) }

@@ -205,9 +205,18 @@ impl SegmentedEncoder for Service {
             grpc::StatusAnswer {
                 directive: directive.into(),
                 film_stream: script.film_stream,
+                copy: None,
                 packets_received: script.packets,
             }
         }))
+    }
+
+    async fn rest(
+        &self,
+        request: Request<grpc::RestNotice>,
+    ) -> Result<tonic::Response<grpc::RestAnswer>, Status> {
+        self.worker(&request)?;
+        answer(grpc::RestAnswer {})
     }
 
     async fn finish_task(

@@ -156,6 +156,13 @@ impl Asked<'_> {
             made(&report),
             clock(report.cpu_millis)
         ));
+        tell_backups(&report.tasks);
+        let shares = report.workers.iter().map(|share| {
+            let (frames, tasks) = (share.frames.to_string(), share.tasks.to_string());
+            [share.name.clone(), tasks, frames, bytes(share.bytes), clock(share.cpu_millis)]
+        });
+        let shares: Vec<[String; 5]> = shares.collect();
+        table::print(["WORKER", "TASKS", "FRAMES", "MADE", "CPU"], &shares);
         let rows: Vec<[String; 3]> = report
             .checks
             .iter()
@@ -200,7 +207,8 @@ fn job_row(job: &JobView) -> [String; 8] {
     };
     [
         job.id.to_string(),
-        job.state.clone(),
+        // Somebody looks at its plan on the page, or has left it so.
+        if job.draft && job.state == "held" { "draft".to_owned() } else { job.state.clone() },
         format!("{done} %"),
         format!("{}/{}", now.segments_done, now.segments_planned),
         if now.frames_per_second > 0.0 {
@@ -258,6 +266,9 @@ fn tell_job(job: &JobView) {
     if let Some(reason) = &job.whole_because {
         terminal::result(&format!("in one piece: {reason}"));
     }
+    if let Some(reason) = &job.copied_because {
+        terminal::result(&format!("from a copy of the film: {reason}"));
+    }
     if let Some(waiting) = &job.waiting_for {
         terminal::result(&format!("waiting: {waiting}"));
     }
@@ -269,8 +280,25 @@ fn tell_job(job: &JobView) {
     }
 }
 
+/// Says who was late, if anybody was.
+fn tell_backups(tasks: &[TaskView]) {
+    for task in tasks {
+        let Some(backup) = task.attempts.iter().rev().find(|attempt| attempt.backup) else {
+            continue;
+        };
+        let beside = task.attempts.iter().rev().find(|attempt| attempt.number < backup.number);
+        let late = beside.map_or("somebody", |beside| beside.worker_name.as_str());
+        let outcome = if backup.state == "succeeded" { "and was first" } else { "for nothing" };
+        terminal::result(&format!(
+            "backup: {} was late on {late}; {} made it too, {outcome}",
+            what(task),
+            backup.worker_name
+        ));
+    }
+}
+
 /// A moment on this computer's clock.
-fn moment(millis: u64) -> String {
+pub(super) fn moment(millis: u64) -> String {
     let stamp =
         i64::try_from(millis).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
     stamp.map_or_else(String::new, |stamp| {

@@ -1,6 +1,6 @@
 //! `segenc plan`: where a film would be cut, and why. Reads the source, runs no encoder, needs no server.
 
-use segenc_core::plan::{Cut, Planner, Segment, Way};
+use segenc_core::plan::{Cut, DecodedFrom, Planner, Segment, Way};
 use segenc_core::spec::DynamicHdr;
 use segenc_core::time::Timebase;
 use serde::Serialize;
@@ -18,6 +18,8 @@ use crate::{table, terminal};
 struct PlanView {
     way: &'static str,
     reason: Option<String>,
+    /// Why the film is copied first and the copy is cut.
+    copied_because: Option<String>,
     stream: Option<u32>,
     timebase: Option<(u32, u32)>,
     target_millis: u64,
@@ -25,7 +27,8 @@ struct PlanView {
     segments: Vec<SegmentLine>,
 }
 
-/// A segment as programs read it. Ticks are in the plan's timebase, on the source's clock.
+/// A segment as programs read it. Ticks are in the plan's timebase, on the clock of what is decoded; microseconds on
+/// the source's clock, or on that of the output where a copy is decoded.
 #[derive(Debug, Serialize)]
 struct SegmentLine {
     index: u32,
@@ -65,15 +68,25 @@ pub(crate) async fn run(mut flags: Plan, voice: Voice) -> anyhow::Result<()> {
     };
     let film = planner.header().film.clone();
     let timebase = film.as_ref().map(|film| film.timebase);
+    let copied_because = match &planner.header().decoded_from {
+        DecodedFrom::Copy { reason } if whole_because.is_none() => Some(reason.clone()),
+        DecodedFrom::Copy { .. } | DecodedFrom::Source => None,
+    };
+    // In a copy the times are those of the output, and its bias.
+    let bias = match (&film, planner.header().decoded_from.is_copy()) {
+        (Some(film), true) => film.shift,
+        (Some(_), false) | (None, _) => 0,
+    };
     let view = PlanView {
         way: if whole_because.is_some() { "whole" } else { "segments" },
         reason: whole_because,
+        copied_because,
         stream: film.map(|film| film.stream),
         timebase: timebase.map(Into::into),
         target_millis: planner.header().target_millis,
         frames: segments.iter().map(|segment| segment.expected.count).sum(),
         segments: timebase
-            .map(|timebase| segments.iter().map(|segment| line(segment, timebase)).collect())
+            .map(|timebase| segments.iter().map(|segment| line(segment, timebase, bias)).collect())
             .unwrap_or_default(),
     };
     if voice.json {
@@ -84,14 +97,14 @@ pub(crate) async fn run(mut flags: Plan, voice: Voice) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn line(segment: &Segment, timebase: Timebase) -> SegmentLine {
+fn line(segment: &Segment, timebase: Timebase, bias: i64) -> SegmentLine {
     SegmentLine {
         index: segment.index,
         start: segment.start,
         end: segment.end,
         frames: segment.expected.count,
-        start_micros: timebase.micros(segment.start),
-        end_micros: timebase.micros(segment.end),
+        start_micros: timebase.micros(segment.start.saturating_sub(bias)),
+        end_micros: timebase.micros(segment.end.saturating_sub(bias)),
         source_bytes: segment.source_bytes,
         seek_micros: segment.seek_micros,
         cut: segment.cut,
@@ -102,6 +115,9 @@ fn tell(view: &PlanView) {
     if let Some(reason) = &view.reason {
         terminal::result(&format!("in one piece: {reason}"));
         return;
+    }
+    if let Some(reason) = &view.copied_because {
+        terminal::result(&format!("from a copy of the film: {reason}"));
     }
     let rows: Vec<[String; 5]> = view
         .segments

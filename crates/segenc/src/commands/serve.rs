@@ -9,15 +9,16 @@ use anyhow::Context as _;
 use segenc_media::Tools;
 use segenc_media::presets::Preset;
 use segenc_proto::rest::PresetView;
-use segenc_server::{Protection, RunningServer, ServerConfig};
-use segenc_worker::{Encoders, Leave, ServerFiles};
+use segenc_server::{Automation, Protection, RunningServer, ServerConfig};
+use segenc_worker::{Encoders, Leave, ServerFiles, Thumbnails};
 
 use super::settings;
 use crate::arguments::{Serve, Voice};
 use crate::halt::Halt;
 use crate::interrupt::Interrupts;
+use crate::joining::Announcement;
 use crate::wiring::{self, RunningWorker, WorkerPlace, aim_at_size, parse_spec};
-use crate::{places, terminal};
+use crate::{notify, places, terminal};
 
 /// The port that the documents name.
 const PORT: u16 = 8642;
@@ -27,17 +28,22 @@ const WORKER_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Runs the command.
 pub(crate) async fn run(flags: Serve, voice: Voice) -> anyhow::Result<()> {
     let interrupts = Interrupts::listen();
-    let flags = settings::with_file(flags)?;
+    let (flags, automation) = settings::with_file(flags)?;
     let data_dir = match &flags.data_dir {
         Some(folder) => std::path::absolute(folder).context("--data-dir is no path")?,
         None => places::server_folder()?,
     };
     let slots = built_in_slots(&flags).await?;
-    let server = start(&flags, data_dir.clone()).await?;
+    let server = start(&flags, data_dir.clone(), automation).await?;
     let join = server.join_string();
     tell(&server, &data_dir, voice)?;
     let address_file = places::address_file(&data_dir);
     write_address(&address_file, &server)?;
+    let announcement = (!flags.no_announce)
+        .then(|| Announcement::of(&server.server_address(), server.address()))
+        .flatten();
+    notify::ready(&format!("listening at {}", server.server_address().base_url()));
+    let alive = notify::keep_alive(server.heart());
     let mut worker = slots.map(|slots| {
         RunningWorker::start(WorkerPlace {
             join,
@@ -47,6 +53,8 @@ pub(crate) async fn run(flags: Serve, voice: Voice) -> anyhow::Result<()> {
             identity: data_dir.join("worker").join("identity"),
             server_files: ServerFiles::Use,
             encoders: Encoders::All,
+            thumbnails: Thumbnails::Make,
+            hours: None,
             tools: None,
         })
     });
@@ -60,6 +68,9 @@ pub(crate) async fn run(flags: Serve, voice: Voice) -> anyhow::Result<()> {
             Ok(())
         }
     };
+    drop(announcement);
+    drop(alive);
+    notify::stopping("letting open requests end");
     if outcome.is_ok() {
         if !voice.quiet {
             terminal::say("stopping; jobs go on when the server is started again");
@@ -97,7 +108,11 @@ async fn built_in_slots(flags: &Serve) -> anyhow::Result<Option<Option<u32>>> {
     }
 }
 
-async fn start(flags: &Serve, data_dir: PathBuf) -> anyhow::Result<RunningServer> {
+async fn start(
+    flags: &Serve,
+    data_dir: PathBuf,
+    automation: Automation,
+) -> anyhow::Result<RunningServer> {
     let mut media_roots = Vec::new();
     for root in &flags.media_root {
         let found = fs::canonicalize(root)
@@ -117,13 +132,15 @@ async fn start(flags: &Serve, data_dir: PathBuf) -> anyhow::Result<RunningServer
         presets: offered_presets()?,
         parse_spec,
         aim_at_size,
+        automation,
     };
     wiring::start_server(config).await
 }
 
 fn offered_presets() -> anyhow::Result<Vec<PresetView>> {
     let all = super::presets::all()?.into_iter();
-    let view = |Preset { name, title, about, args }| PresetView { name, title, about, args };
+    let view =
+        |Preset { name, title, about, args }| PresetView { name, title, about, args, own: false };
     Ok(all.map(view).collect())
 }
 
@@ -132,6 +149,7 @@ fn tell(server: &RunningServer, data_dir: &Path, voice: Voice) -> anyhow::Result
     let program = std::env::current_exe().ok();
     let program = program.as_deref().map_or_else(|| "segenc".to_owned(), places::name_of);
     let command = format!("{program} worker --join '{}'", server.join_string().reveal());
+    let pairing_code = server.pairing_code().map(|code| code.reveal());
     if voice.json {
         let line = serde_json::json!({
             "event": "ready",
@@ -139,6 +157,7 @@ fn tell(server: &RunningServer, data_dir: &Path, voice: Voice) -> anyhow::Result
             "listen": server.address().to_string(),
             "admin_token_file": token_file,
             "join_file": data_dir.join("join"),
+            "pairing_code": pairing_code,
             "page": server.page_url(),
             "login_link": server.login_link().map(|link| link.reveal().to_owned()),
         });
@@ -148,6 +167,14 @@ fn tell(server: &RunningServer, data_dir: &Path, voice: Voice) -> anyhow::Result
     terminal::result(&format!("server       {}", server.server_address()));
     terminal::result(&format!("admin token  {}", token_file.display()));
     terminal::result(&format!("add a worker {command}"));
+    if let Some(code) = pairing_code.filter(|_| !server.address().ip().is_loopback()) {
+        terminal::result(&format!("pairing code {code}"));
+        if !voice.quiet {
+            terminal::say(
+                "the code lets one `segenc worker` in that finds this server by itself, within ten minutes",
+            );
+        }
+    }
     match server.login_link() {
         Some(link) => {
             terminal::result(&format!("page         {}", link.reveal()));

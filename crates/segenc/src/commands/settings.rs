@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use segenc_proto::rest::WatchFolder;
+use segenc_server::Automation;
 use serde::Deserialize;
 
+use super::automation::{HookTable, Mail, Tables, Webhooks};
 use crate::arguments::Serve;
 use crate::halt::Halt;
 
@@ -18,22 +21,35 @@ struct File {
     media_root: Vec<PathBuf>,
     advertise: Option<String>,
     behind_proxy: Option<bool>,
+    no_announce: Option<bool>,
+    watch_folder: Vec<WatchFolder>,
+    mail: Option<Mail>,
+    hook: Vec<HookTable>,
+    webhooks: Webhooks,
 }
 
 /// Fills what flags and variables leave open from the file of `--config`, if one is named.
-pub(crate) fn with_file(flags: Serve) -> Result<Serve, Halt> {
-    let Some(path) = flags.config.clone() else { return Ok(flags) };
+pub(crate) fn with_file(flags: Serve) -> Result<(Serve, Automation), Halt> {
+    let Some(path) = flags.config.clone() else { return Ok((flags, Automation::default())) };
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Halt::usage(format!("reading the settings file {} failed: {error}", path.display()))
     })?;
     merge(flags, &text, &path)
 }
 
-fn merge(mut flags: Serve, text: &str, path: &Path) -> Result<Serve, Halt> {
+fn merge(mut flags: Serve, text: &str, path: &Path) -> Result<(Serve, Automation), Halt> {
     let file: File = toml::from_str(text).map_err(|error| {
         Halt::usage(format!("the settings file {} is wrong: {}", path.display(), error.message()))
-            .hint("it holds data-dir, listen, workers, media-root, advertise and behind-proxy")
+            .hint("it holds data-dir, listen, workers, media-root, advertise, behind-proxy, no-announce, \
+                [mail], [webhooks], [[hook]] and [[watch-folder]]")
     })?;
+    let tables = Tables {
+        watch_folder: file.watch_folder,
+        mail: file.mail,
+        hook: file.hook,
+        webhooks: file.webhooks,
+    };
+    let automation = tables.into_automation(path)?;
     // Relative folders in a file mean: beside the file, wherever the program was started.
     let beside =
         |folder: PathBuf| path.parent().map_or(folder.clone(), |parent| parent.join(folder));
@@ -41,11 +57,12 @@ fn merge(mut flags: Serve, text: &str, path: &Path) -> Result<Serve, Halt> {
     flags.listen = flags.listen.or(file.listen);
     flags.workers = flags.workers.or(file.workers);
     flags.advertise = flags.advertise.or(file.advertise);
+    flags.no_announce |= file.no_announce.unwrap_or(false);
     flags.behind_proxy |= file.behind_proxy.unwrap_or(false);
     if flags.media_root.is_empty() {
         flags.media_root = file.media_root.into_iter().map(beside).collect();
     }
-    Ok(flags)
+    Ok((flags, automation))
 }
 
 #[cfg(test)]
@@ -68,7 +85,7 @@ mod tests {
         let text = "listen = '10.0.0.1:1'\nworkers = 3\nmedia-root = ['films']";
         let merged =
             merge(flags(&["--listen", "127.0.0.1:9"]), text, Path::new("/etc/segenc.toml"));
-        let merged = merged.expect("the file is correct");
+        let (merged, _) = merged.expect("the file is correct");
         assert_eq!(merged.listen, "127.0.0.1:9".parse().ok());
         assert_eq!(merged.workers, Some(3));
         assert_eq!(merged.media_root, [PathBuf::from("/etc/films")]);

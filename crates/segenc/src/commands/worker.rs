@@ -1,25 +1,29 @@
 //! `segenc worker`: takes tasks from a server until told to leave.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use segenc_proto::connect::JoinString;
-use segenc_worker::{Encoders, Leave, ServerFiles};
+use segenc_worker::{Encoders, Leave, ServerFiles, Thumbnails};
 use sha2::{Digest, Sha256};
 
 use crate::arguments::{Voice, WorkerFlags};
 use crate::fingerprint::hex;
-use crate::halt::Halt;
+use crate::halt::{Exit, Halt};
 use crate::interrupt::Interrupts;
 use crate::wiring::{RunningWorker, WorkerPlace};
-use crate::{places, terminal};
+use crate::{joining, notify, places, terminal};
+
+/// A worker that waits so long for its server does what it should, and no boot has to wait for that.
+const READY_AT_LATEST: Duration = Duration::from_secs(20);
 
 /// Runs the command.
 pub(crate) async fn run(flags: WorkerFlags, voice: Voice) -> anyhow::Result<()> {
     let interrupts = Interrupts::listen();
-    let join: JoinString = places::read_given(&flags.join, "--join")?
-        .parse()
-        .map_err(|error| Halt::usage(format!("--join: {error}")))?;
     let folder = places::data_folder()?.join("worker");
+    let join = tokio::select! {
+        join = joining::join_string(&flags, &folder, voice) => join?,
+        () = interrupts.at_least(1) => return Err(Halt::new(Exit::Interrupted, "not joined").into()),
+    };
     let scratch = match &flags.scratch {
         Some(scratch) => std::path::absolute(scratch)?,
         None => folder.join("scratch"),
@@ -33,15 +37,20 @@ pub(crate) async fn run(flags: WorkerFlags, voice: Voice) -> anyhow::Result<()> 
         scratch,
         server_files: if flags.fetch { ServerFiles::Fetch } else { ServerFiles::Use },
         encoders: Encoders::All,
+        thumbnails: Thumbnails::Make,
+        hours: flags.hours,
         tools: None,
     });
     if !voice.quiet {
         terminal::say(&format!("worker for {address} (Ctrl-C lets it finish, twice gives back)"));
     }
+    let alive = notify::keep_alive(worker.pulse().heart());
     tokio::select! {
-        ended = worker.ended() => return ended,
+        ended = until_ended(&mut worker, &address) => return ended,
         () = interrupts.at_least(1) => {}
     }
+    drop(alive);
+    notify::stopping("finishing what it has");
     if !voice.quiet {
         terminal::say(
             "finishing what it has and taking no more; Ctrl-C again gives it back at once",
@@ -57,6 +66,23 @@ pub(crate) async fn run(flags: WorkerFlags, voice: Voice) -> anyhow::Result<()> 
         ended = worker.ended() => ended,
         // A third wish to end is not argued with: the leases run out by themselves.
         () = interrupts.at_least(3) => Ok(()),
+    }
+}
+
+/// Waits for the worker's end, and tells the supervisor when it is ready.
+async fn until_ended(worker: &mut RunningWorker, address: &str) -> anyhow::Result<()> {
+    let pulse = worker.pulse().clone();
+    let tell = async {
+        if tokio::time::timeout(READY_AT_LATEST, pulse.registered()).await.is_err() {
+            notify::ready(&format!("waiting for {address}"));
+            pulse.registered().await;
+        }
+        notify::ready(&format!("working for {address}"));
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = worker.ended() => ended,
+        never = tell => never,
     }
 }
 

@@ -1,8 +1,9 @@
 //! `segenc workers`: the operator's view of the workers and the verbs for them.
 
 use reqwest::Method;
-use segenc_proto::rest::WorkerView;
+use segenc_proto::rest::{PairingView, WorkerView};
 
+use super::jobs::moment;
 use super::turn::Turn;
 use crate::api::Api;
 use crate::arguments::{Voice, Workers, WorkersVerb};
@@ -17,12 +18,16 @@ pub(crate) async fn run(flags: Workers, voice: Voice) -> anyhow::Result<()> {
         WorkersVerb::Drain { ids } => {
             each(&api, voice, &ids, Method::POST, "drain", "is draining").await
         }
+        WorkersVerb::Pause { ids } => {
+            each(&api, voice, &ids, Method::POST, "pause", "stands still").await
+        }
         WorkersVerb::Resume { ids } => {
             each(&api, voice, &ids, Method::POST, "resume", "takes tasks").await
         }
         WorkersVerb::Release { ids } => {
             each(&api, voice, &ids, Method::POST, "release", "gave back what it had").await
         }
+        WorkersVerb::Pair => pair(&api, voice).await,
         WorkersVerb::Remove { ids } => {
             each(&api, voice, &ids, Method::DELETE, "", "is removed").await
         }
@@ -52,10 +57,27 @@ async fn list(api: &Api, voice: Voice) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn pair(api: &Api, voice: Voice) -> anyhow::Result<()> {
+    let pairing: PairingView = api.post("/api/workers/pairing", &()).await?;
+    if voice.json {
+        terminal::result(&serde_json::to_string(&pairing)?);
+        return Ok(());
+    }
+    terminal::result(&pairing.code);
+    if !voice.quiet {
+        terminal::say(&format!(
+            "it lets one worker in, within ten minutes: `segenc worker` there, or `{}`",
+            pairing.command
+        ));
+    }
+    Ok(())
+}
+
 fn row(worker: &WorkerView) -> [String; 10] {
-    let state = match (worker.online, worker.state.as_str()) {
-        (false, "active") => "offline".to_owned(),
-        (_, state) => state.replace('_', " "),
+    let state = match (worker.online, worker.state.as_str(), worker.resting_until) {
+        (false, "active", _) => "offline".to_owned(),
+        (true, "active", Some(until)) => format!("resting until {}", moment(until)),
+        (_, state, _) => state.replace('_', " "),
     };
     [
         worker.id.to_string(),

@@ -2,7 +2,7 @@
 //!
 //! Only words: what is in the source was looked up before.
 
-use segenc_core::plan::{PlanHeader, Planner, Way, codec_of};
+use segenc_core::plan::{DecodedFrom, PlanHeader, Planner, Way, codec_of};
 use segenc_core::source::{SourceFacts, StreamFacts, StreamKind};
 use segenc_core::spec::VideoSpec;
 
@@ -40,7 +40,13 @@ pub(crate) fn tell(wish: &Wish, facts: &SourceFacts) -> Result<(), Halt> {
     terminal::say(&format!("source   {}: {}", name_of(&wish.source), describe(facts)));
     let way = match &planner.header().way {
         Way::Segments => {
-            format!("in segments of about {} s", planner.header().target_millis / 1000)
+            let length = planner.header().target_millis / 1000;
+            match &planner.header().decoded_from {
+                DecodedFrom::Source => format!("in segments of about {length} s"),
+                DecodedFrom::Copy { reason } => {
+                    format!("in segments of about {length} s of a copy: {reason}")
+                }
+            }
         }
         Way::Whole { reason } => format!("in one piece: {reason}"),
     };

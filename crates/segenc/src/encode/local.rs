@@ -10,7 +10,7 @@ use segenc_core::spec::{JobSpec, VideoSpec};
 use segenc_media::Tools;
 use segenc_proto::rest::JobView;
 use segenc_server::{Protection, RunningServer, ServerConfig};
-use segenc_worker::{Encoders, Leave, ServerFiles};
+use segenc_worker::{Encoders, Leave, ServerFiles, Thumbnails};
 
 use super::state::{Found, State};
 use super::{Wish, ending, heading};
@@ -80,6 +80,7 @@ async fn start_server(wish: &Wish, state: &State) -> anyhow::Result<RunningServe
         presets: Vec::new(),
         parse_spec,
         aim_at_size,
+        automation: segenc_server::Automation::default(),
     };
     wiring::start_server(config).await
 }
@@ -100,6 +101,8 @@ async fn with_server(
         identity: state.identity(),
         server_files: ServerFiles::Use,
         encoders: Encoders::These(needed_encoders(&wish.spec)),
+        thumbnails: Thumbnails::Skip,
+        hours: None,
         tools: Some(tools),
     });
     let outcome = tokio::select! {

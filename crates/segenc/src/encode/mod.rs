@@ -2,6 +2,7 @@
 //!
 //! Owns the order of things; how a job is run belongs to [`local`] and [`farm`].
 
+mod batch;
 mod ending;
 mod farm;
 mod heading;
@@ -40,8 +41,26 @@ struct Wish {
 /// Runs the command.
 pub(crate) async fn run(mut flags: Encode, voice: Voice) -> anyhow::Result<()> {
     flags.options = presets::expand(flags.preset.as_deref(), flags.options)?;
-    let began = Instant::now();
     let interrupts = interrupt::Interrupts::listen();
+    if let Some(folder) = flags.output_dir.take() {
+        return batch::run(flags, &folder, voice, &interrupts).await;
+    }
+    let [input, output] = flags.files.as_slice() else {
+        return Err(Halt::usage("one INPUT and one OUTPUT are needed")
+            .hint("several films take --output-dir DIR instead of OUTPUT")
+            .into());
+    };
+    (flags.input, flags.output) = (input.clone(), output.clone());
+    encode(flags, voice, &interrupts).await
+}
+
+/// Encodes one film.
+async fn encode(
+    flags: Encode,
+    voice: Voice,
+    interrupts: &interrupt::Interrupts,
+) -> anyhow::Result<()> {
+    let began = Instant::now();
     let (source, mark) = look_at_source(&flags.input)?;
     let replace = if flags.overwrite { Replace::WhenVerified } else { Replace::Never };
     let output = OutputFile::check(&flags.output, &source, replace)?;
@@ -55,7 +74,7 @@ pub(crate) async fn run(mut flags: Encode, voice: Voice) -> anyhow::Result<()> {
     }
     let on_farm = flags.connection.named_server().is_some();
     let wish = Wish { source, mark, output, spec, flags, voice, began };
-    if on_farm { farm::run(&wish, &interrupts).await } else { local::run(&wish, &interrupts).await }
+    if on_farm { farm::run(&wish, interrupts).await } else { local::run(&wish, interrupts).await }
 }
 
 impl Wish {
@@ -69,7 +88,7 @@ impl Wish {
     fn body(&self, source: SourceSpec) -> CreateJob {
         CreateJob {
             source,
-            output: OutputSpec { path: None, container: Some(self.container()), overwrite: false },
+            output: OutputSpec { container: Some(self.container()), ..OutputSpec::default() },
             args: self.flags.options.clone(),
             priority: 0,
             name: Some(places::name_of(&self.source)),
@@ -77,6 +96,7 @@ impl Wish {
             segment_seconds: self.flags.segment_seconds,
             target_size: self.flags.target_size,
             drop_dynamic_hdr: self.flags.drop_dynamic_hdr,
+            ..CreateJob::default()
         }
     }
 

@@ -169,6 +169,16 @@ impl Process {
         panic!("its output ended before what was waited for: {:?}", seen.last());
     }
 
+    /// What it reads, if that was asked for when it was started.
+    pub(crate) fn stdin(&mut self) -> Option<std::process::ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// Its number in the system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Presses Ctrl-C.
     #[cfg(unix)]
     #[track_caller]

@@ -101,7 +101,7 @@ const CONTAINERS: [(&str, &str, &str, bool); 12] = [
 ];
 
 /// Filters as people write them.
-const FILTERS: [&str; 40] = [
+const FILTERS: [&str; 47] = [
     "scale=160:-2",
     "scale=640:360:flags=lanczos",
     "crop=160:90:20:10",
@@ -124,6 +124,13 @@ const FILTERS: [&str; 40] = [
     "fps=50",
     "fps=10",
     "fps=24000/1001",
+    "fps=25",
+    "fps=ntsc:round=up:eof_action=pass",
+    "fps=60,tmix=frames=5",
+    "yadif,fps=30000/1001,scale=160:-2",
+    "bwdif,deflicker",
+    "yadif=1:deint=interlaced",
+    "w3fdif",
     "framerate=50",
     "minterpolate=50:mi_mode=blend",
     "decimate",

@@ -1,11 +1,12 @@
 //! What is decided before the first packet: streams, way and length.
 
 use super::{facts, film_stream, stream, wish};
-use crate::plan::{Origin, OutputStream, PlanError, PlanHeader, Planner, Way};
+use crate::plan::{DecodedFrom, Origin, OutputStream, PlanError, PlanHeader, Planner, Way};
 use crate::source::{Mastering, Rational, SourceFacts, StreamFacts, StreamKind};
 use crate::spec::{
     CodecChoice, DynamicHdr, JobSpec, SplitPolicy, StreamMap, StreamSelector, VideoSpec,
 };
+use crate::work::copy_bias;
 
 /// Film, two languages, subtitles, a font, data, a cover.
 fn source() -> SourceFacts {
@@ -188,23 +189,39 @@ fn films_that_can_be_cut_are_cut() {
 }
 
 #[test]
+fn films_without_a_trustworthy_index_are_cut_in_a_copy() {
+    let transport = SourceFacts { demuxer: "mpegts".into(), start_micros: 1_400_000, ..source() };
+    let planned = header(&wish(None), &transport);
+    assert_eq!(planned.way, Way::Segments);
+    let reason = "sources of the kind mpegts have no index that can be trusted".to_owned();
+    assert_eq!(planned.decoded_from, DecodedFrom::Copy { reason });
+    let film = planned.film.clone().expect("it is encoded");
+    assert_eq!(film.shift, copy_bias(film.timebase), "the start time is gone from the copy");
+    assert_eq!(planned.beside(&transport), [0, 2, 3, 4], "whatever has packets in the output");
+    assert_eq!(header(&wish(None), &source()).decoded_from, DecodedFrom::Source);
+}
+
+#[test]
+fn plans_from_before_there_were_copies_are_read() {
+    let planned = header(&wish(None), &source());
+    let mut stored = serde_json::to_value(&planned).expect("a plan can be stored");
+    stored.as_object_mut().expect("it has names").remove("decoded_from");
+    assert_eq!(serde_json::from_value::<PlanHeader>(stored).ok(), Some(planned));
+}
+
+#[test]
 fn films_that_cannot_be_cut_are_made_in_one_piece_with_a_reason() {
     let reason = |spec: &JobSpec, source: &SourceFacts| why_whole(spec, source).expect("whole");
     let spec = wish(None);
 
-    let transport = SourceFacts { demuxer: "mpegts".into(), ..source() };
+    let photographs = SourceFacts { demuxer: "jpeg_pipe".into(), ..source() };
     assert_eq!(
-        reason(&spec, &transport),
-        "sources of the kind mpegts have no index that can be trusted"
+        reason(&spec, &photographs),
+        "sources of the kind jpeg_pipe have no index that can be trusted"
     );
-    let mut interlaced = source();
-    if let Some(video) = &mut interlaced.streams[1].video {
-        video.field_order = "tt".into();
-    }
-    assert_eq!(
-        reason(&spec, &interlaced),
-        "its h264 is interlaced, where a packet may be half a frame"
-    );
+    let mut untold = SourceFacts { demuxer: "avi".into(), ..source() };
+    untold.streams[1].codec = "indeo5".into();
+    assert_eq!(reason(&spec, &untold), "key packets of indeo5 are not known to be true");
     let short = SourceFacts { duration_micros: Some(3_900_000), ..source() };
     assert_eq!(reason(&spec, &short), "it is too short to be worth cutting");
 

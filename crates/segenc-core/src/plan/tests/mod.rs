@@ -8,6 +8,7 @@
 mod cases;
 mod header;
 mod properties;
+mod retimed;
 mod stream;
 
 use super::{Planner, Segment, Unsplittable};
@@ -112,6 +113,7 @@ fn packets(drawing: &str) -> Vec<Packet> {
         .map(|((second, letter), dts)| Packet {
             pts: Some(second),
             dts: Some(dts - 2),
+            duration: Some(1),
             size: 10,
             key: matches!(letter, 'I' | 'X'),
             discarded: matches!(letter, 'x' | 'X'),

@@ -21,7 +21,14 @@ fn packet() -> impl Strategy<Value = Packet> {
         prop::bool::ANY,
         prop::bool::weighted(0.1),
     )
-        .prop_map(|(pts, dts, size, key, discarded)| Packet { pts, dts, size, key, discarded })
+        .prop_map(|(pts, dts, size, key, discarded)| Packet {
+            pts,
+            dts,
+            duration: Some(1),
+            size,
+            key,
+            discarded,
+        })
 }
 
 fn pushed_in(

@@ -7,13 +7,14 @@ use crate::failure::Failure;
 use crate::ids::{AttemptId, JobId, TaskId};
 use crate::pool::Pool;
 use crate::pool::event::Happening;
-use crate::pool::job::{Job, JobState, TaskCounts};
+use crate::pool::job::{Job, JobState, Start, TaskCounts};
 use crate::pool::task::{AttemptState, Task, TaskKind, TaskState};
 use crate::time::Millis;
 
 /// The job that a creation makes.
 pub(super) fn made(at: Millis, what: &Happening) -> Option<Job> {
-    let Happening::JobCreated { job, analysis, name, spec, source, output_path, priority } = what
+    let Happening::JobCreated { job, analysis, name, spec, source, output_path, priority, start } =
+        what
     else {
         return None;
     };
@@ -25,7 +26,9 @@ pub(super) fn made(at: Millis, what: &Happening) -> Option<Job> {
         output_path: output_path.clone(),
         priority: *priority,
         state: JobState::Analyzing,
+        start: *start,
         created_at: at,
+        started_at: at,
         ended_at: None,
         facts: None,
         header: None,
@@ -142,11 +145,15 @@ impl Pool {
         });
     }
 
-    pub(super) fn resume_job(&mut self, id: JobId) {
+    pub(super) fn resume_job(&mut self, at: Millis, id: JobId) {
         let phase = self.phase(id);
         self.change_job(id, |job| {
             if job.state == JobState::Paused {
                 job.state = phase;
+            }
+            match std::mem::take(&mut job.start) {
+                Start::AtOnce => {}
+                Start::Held | Start::Draft => job.started_at = at,
             }
         });
     }

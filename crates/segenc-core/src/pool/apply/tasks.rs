@@ -7,11 +7,19 @@ use crate::ids::{AttemptId, TaskId, WorkerId};
 use crate::pool::Pool;
 use crate::pool::decide::REASON_ENCODER_DIFFERS;
 use crate::pool::job::ParameterSets;
-use crate::pool::task::{Attempt, AttemptState, Blob, Observed, Task, TaskKind, TaskState};
+use crate::pool::task::{
+    Attempt, AttemptRole, AttemptState, Blob, Observed, Task, TaskKind, TaskState,
+};
 use crate::time::Millis;
 
 impl Pool {
-    pub(super) fn start_attempt(&mut self, at: Millis, id: AttemptId, worker: WorkerId) {
+    pub(super) fn start_attempt(
+        &mut self,
+        at: Millis,
+        id: AttemptId,
+        worker: WorkerId,
+        role: AttemptRole,
+    ) {
         let Some(task) = self.task(id.task) else { return };
         let open = match task.state {
             TaskState::Ready | TaskState::Running => true,
@@ -31,6 +39,7 @@ impl Pool {
             task.attempts.push(Attempt {
                 number: id.number,
                 worker,
+                role,
                 state: AttemptState::Running,
                 started_at: at,
                 ended_at: None,

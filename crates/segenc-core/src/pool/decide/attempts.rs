@@ -8,6 +8,7 @@ use crate::ids::{AttemptId, JobId, WorkerId};
 use crate::pool::command::{Answer, Directive, Rejection};
 use crate::pool::event::Happening;
 use crate::pool::task::{Attempt, AttemptState, Blob, Observed, Task, TaskKind, TaskState};
+use crate::pool::worker::WorkerState;
 
 /// Says why the attempt is not the one that counts.
 pub(super) fn stale(task: &Task, id: AttemptId) -> Rejection {
@@ -40,8 +41,12 @@ impl Draft<'_> {
     }
 
     pub(super) fn report(&self, worker: WorkerId, id: AttemptId) -> Result<Answer, Rejection> {
-        let (_, attempt) = self.own(worker, id)?;
+        let (task, attempt) = self.own(worker, id)?;
+        let paused = self.worker(worker)?.state == WorkerState::Paused;
+        // Reading the source takes seconds, and what is reported of it must not be lost.
+        let may_stand = task.kind != TaskKind::Analysis;
         Ok(Answer::Directive(match attempt.state {
+            AttemptState::Running if paused && may_stand => Directive::Pause,
             AttemptState::Running => Directive::Continue,
             AttemptState::Succeeded
             | AttemptState::Failed
@@ -93,6 +98,8 @@ impl Draft<'_> {
         let job = self.job(task.job)?;
         let kind = task.kind;
         let delivered = match kind {
+            // Its segments are decoded from what it has delivered.
+            TaskKind::Analysis if job.decodes_copy() => attempt.output.is_some(),
             TaskKind::Analysis => job.header.is_some(),
             TaskKind::Weigh => true,
             TaskKind::Segment(_)
@@ -171,6 +178,7 @@ impl Draft<'_> {
             }
         }
         self.fail_stranded();
+        self.forget_drafts();
         Answer::Done
     }
 }

@@ -27,6 +27,12 @@ const REASON_ENCODER_MISSING: &str = "encoder-missing";
 impl Draft<'_> {
     pub(super) fn attempt_failed(&mut self, id: AttemptId, worker: WorkerId, failure: Failure) {
         self.happen(Happening::AttemptFailed { attempt: id, failure: failure.clone() });
+        if self.runs_on(id.task) {
+            // The attempt beside it may do better, and it alone decides what follows.
+            self.take_out_if_failing(worker, &failure);
+            self.fail_stranded();
+            return;
+        }
         match failure.kind {
             FailureKind::Task => self.give_up(id.task, failure),
             FailureKind::Mismatch => self.mismatched(id.task, failure),
@@ -103,8 +109,14 @@ impl Draft<'_> {
         self.happen(Happening::AttemptExpired { attempt: id });
         let Some(task) = self.pool.task(id.task) else { return };
         let expired = |task: &Task| {
-            task.counted().filter(|attempt| attempt.state == AttemptState::Expired).count()
+            task.counted()
+                .filter(|attempt| attempt.role.is_regular())
+                .filter(|attempt| attempt.state == AttemptState::Expired)
+                .count()
         };
+        if self.runs_on(id.task) {
+            return;
+        }
         let times = expired(task);
         if times >= EXPIRIES_PER_TASK_MAX {
             let message =
@@ -121,7 +133,15 @@ impl Draft<'_> {
         self.give_up_if_endless(id.task);
     }
 
+    /// Whether an attempt of the task runs, as a backup beside one that ended does.
+    fn runs_on(&self, id: TaskId) -> bool {
+        self.pool.task(id).is_some_and(|task| task.running().next().is_some())
+    }
+
     fn give_up_if_endless(&mut self, id: TaskId) {
+        if self.runs_on(id) {
+            return;
+        }
         let tried = self.pool.task(id).map_or(0, |task| task.counted().count());
         if tried >= ATTEMPTS_PER_TASK_MAX {
             let message = format!("it was handed out {tried} times and never finished");
@@ -181,12 +201,17 @@ impl Draft<'_> {
             let can = worker.can(needs);
             known |= can;
             match &worker.state {
-                WorkerState::Active | WorkerState::Draining if can => return None,
+                WorkerState::Active | WorkerState::Draining | WorkerState::Paused if can => {
+                    return None;
+                }
                 WorkerState::Active => active = true,
                 WorkerState::TakenOut { reason } if can => {
                     taken_out = Some((&worker.profile.name, reason));
                 }
-                WorkerState::Draining | WorkerState::TakenOut { .. } | WorkerState::SignedOff => {}
+                WorkerState::Draining
+                | WorkerState::Paused
+                | WorkerState::TakenOut { .. }
+                | WorkerState::SignedOff => {}
             }
         }
         if let Some((name, reason)) = taken_out {

@@ -1,9 +1,10 @@
-//! Handing out tasks: again what seems lost, else what the schedule chooses.
+//! Handing out tasks: again what seems lost, else what the schedule chooses, else a backup of what is late.
 
 use super::Draft;
 use crate::ids::WorkerId;
 use crate::pool::command::{Answer, Rejection};
 use crate::pool::event::Happening;
+use crate::pool::task::AttemptRole;
 use crate::schedule;
 
 impl Draft<'_> {
@@ -22,10 +23,17 @@ impl Draft<'_> {
             return Ok(Answer::Assigned(None));
         }
         let chosen = schedule::choose(&self.pool, self.leases, self.now, worker);
-        let Some(attempt) = chosen.map(crate::pool::task::Task::next_attempt) else {
-            return Ok(Answer::Assigned(None));
+        let (task, role) = match chosen {
+            Some(task) => (task, AttemptRole::Regular),
+            // With its slots full it takes only what nobody else would start sooner.
+            None if held >= worker.slots() => return Ok(Answer::Assigned(None)),
+            None => match schedule::choose_backup(&self.pool, self.leases, self.now, worker) {
+                Some(task) => (task, AttemptRole::Backup),
+                None => return Ok(Answer::Assigned(None)),
+            },
         };
-        self.happen(Happening::AttemptStarted { attempt, worker: id });
+        let attempt = task.next_attempt();
+        self.happen(Happening::AttemptStarted { attempt, worker: id, role });
         Ok(Answer::Assigned(Some(attempt)))
     }
 }

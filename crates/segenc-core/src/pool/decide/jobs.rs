@@ -6,7 +6,8 @@ use super::{Draft, wrong_state};
 use crate::ids::JobId;
 use crate::pool::command::{Answer, NewJob, Rejection};
 use crate::pool::event::Happening;
-use crate::pool::job::JobState;
+use crate::pool::job::{JobState, Start};
+use crate::pool::limits::DRAFT_MILLIS_MAX;
 
 impl Draft<'_> {
     pub(super) fn create_job(&mut self, wish: &NewJob) -> Answer {
@@ -19,6 +20,7 @@ impl Draft<'_> {
             source: wish.source.clone(),
             output_path: wish.output_path.clone(),
             priority: wish.priority,
+            start: wish.start,
         });
         Answer::Job(job)
     }
@@ -40,6 +42,9 @@ impl Draft<'_> {
 
     pub(super) fn pause_job(&mut self, id: JobId) -> Result<Answer, Rejection> {
         let job = self.job(id)?;
+        if job.is_held() {
+            return Err(wrong_state(job, "it has not been started, so there is nothing to pause"));
+        }
         match job.state {
             JobState::Paused => {}
             JobState::Completed | JobState::Failed | JobState::Canceled => {
@@ -56,6 +61,9 @@ impl Draft<'_> {
         let job = self.job(id)?;
         match job.state {
             JobState::Paused => self.happen(Happening::JobResumed { job: id }),
+            JobState::Analyzing | JobState::Transcoding | JobState::Merging if job.is_held() => {
+                self.happen(Happening::JobResumed { job: id });
+            }
             JobState::Analyzing | JobState::Transcoding | JobState::Merging => {}
             JobState::Completed => {
                 return Err(wrong_state(job, "there is nothing left to do"));
@@ -84,10 +92,30 @@ impl Draft<'_> {
 
     pub(super) fn delete_job(&mut self, id: JobId) -> Result<Answer, Rejection> {
         let job = self.job(id)?;
-        if !job.state.is_final() {
+        if job.is_held() {
+            self.cancel_job(id)?;
+        } else if !job.state.is_final() {
             return Err(wrong_state(job, "cancel it first"));
         }
         self.happen(Happening::JobDeleted { job: id });
         Ok(Answer::Done)
+    }
+
+    /// Forgets the drafts that somebody looked at and never started. One that failed meanwhile is forgotten too:
+    /// nobody waits for it.
+    pub(super) fn forget_drafts(&mut self) {
+        let left_behind: Vec<JobId> = self
+            .pool
+            .jobs()
+            .filter(|job| match job.start {
+                Start::AtOnce | Start::Held => false,
+                Start::Draft => job.created_at.saturating_add(DRAFT_MILLIS_MAX) <= self.now,
+            })
+            .map(|job| job.id)
+            .collect();
+        for job in left_behind {
+            // It is there, and a held or ended job can be deleted.
+            let _ = self.delete_job(job);
+        }
     }
 }

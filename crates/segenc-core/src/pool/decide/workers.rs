@@ -59,15 +59,42 @@ impl Draft<'_> {
             WorkerState::Active => {
                 self.happen(Happening::WorkerChanged { worker: id, state: WorkerState::Draining });
             }
+            // It goes on, to its end.
+            WorkerState::Paused => {
+                self.happen(Happening::WorkerChanged { worker: id, state: WorkerState::Draining });
+            }
             WorkerState::Draining | WorkerState::TakenOut { .. } | WorkerState::SignedOff => {}
         }
+        Ok(Answer::Done)
+    }
+
+    pub(super) fn pause(&mut self, id: WorkerId) -> Result<Answer, Rejection> {
+        let worker = self.worker(id)?;
+        if !worker.profile.can_pause {
+            return Err(Rejection::CannotPause(id));
+        }
+        match worker.state {
+            WorkerState::Active | WorkerState::Draining => {
+                self.happen(Happening::WorkerChanged { worker: id, state: WorkerState::Paused });
+            }
+            WorkerState::Paused | WorkerState::TakenOut { .. } | WorkerState::SignedOff => {}
+        }
+        Ok(Answer::Done)
+    }
+
+    /// Nothing follows: that it rests is only shown, and a worker that rests is there.
+    pub(super) fn rest(&self, id: WorkerId) -> Result<Answer, Rejection> {
+        self.worker(id)?;
         Ok(Answer::Done)
     }
 
     pub(super) fn resume(&mut self, id: WorkerId) -> Result<Answer, Rejection> {
         match self.worker(id)?.state {
             WorkerState::Active => {}
-            WorkerState::Draining | WorkerState::TakenOut { .. } | WorkerState::SignedOff => {
+            WorkerState::Draining
+            | WorkerState::Paused
+            | WorkerState::TakenOut { .. }
+            | WorkerState::SignedOff => {
                 self.happen(Happening::WorkerChanged { worker: id, state: WorkerState::Active });
             }
         }
@@ -89,7 +116,7 @@ impl Draft<'_> {
     pub(super) fn sign_off(&mut self, id: WorkerId) -> Result<Answer, Rejection> {
         self.give_all_back(id)?;
         match self.worker(id)?.state {
-            WorkerState::Active | WorkerState::Draining => {
+            WorkerState::Active | WorkerState::Draining | WorkerState::Paused => {
                 self.happen(Happening::WorkerChanged { worker: id, state: WorkerState::SignedOff });
                 self.fail_stranded();
             }

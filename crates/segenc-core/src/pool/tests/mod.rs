@@ -1,6 +1,7 @@
 //! The pool's rules as facts, on a bench that checks the invariants after every command.
 
 mod attempts;
+mod backups;
 mod bench;
 mod failures;
 mod handing_out;

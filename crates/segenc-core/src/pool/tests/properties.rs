@@ -47,6 +47,8 @@ fn any_command() -> impl Strategy<Value = Command> {
             }
         ),
         1 => worker.clone().prop_map(Command::DrainWorker),
+        1 => worker.clone().prop_map(Command::PauseWorker),
+        1 => worker.clone().prop_map(|worker| Command::RestWorker { worker, until: u64::MAX }),
         3 => worker.clone().prop_map(Command::ResumeWorker),
         1 => worker.clone().prop_map(Command::ReleaseWorker),
         1 => worker.clone().prop_map(Command::RemoveWorker),

@@ -4,9 +4,12 @@
 //! windows: frames of the run-up are decoded, go through the filters, and are dropped before the encoder.
 
 mod audio;
+mod retime;
 mod syntax;
 mod video;
 mod window;
+
+use segenc_core::spec::{Neighbours, Retiming};
 
 use super::catalog::is_number;
 use super::error::{OptionError, OptionErrorKind, shown};
@@ -18,19 +21,37 @@ pub use syntax::{Argument, Filter, parse_filter_chain};
 /// more than splitting gains.
 const MAX_WINDOW: u32 = 250;
 
-/// What a filter, or a chain of them, means for cutting the film.
+/// What a filter means for cutting the film.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FilterClass {
+enum FilterClass {
     /// Every frame depends on that frame and its time only.
     Stateless,
     /// A frame depends on this many frames before and after it, and surely on no others.
-    Window {
-        /// Frames before.
-        run_up: u32,
-        /// Frames after.
-        run_out: u32,
-    },
+    Window(Neighbours),
+    /// It makes other frames of those that it gets.
+    Retimes(Retiming),
     /// A frame may depend on any frame of the film, or frames come and go.
+    WholeTitle {
+        /// Why: one clause, lower case, naming the filter.
+        reason: String,
+    },
+}
+
+/// What a chain of filters means for cutting the film.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChainClass {
+    /// A frame depends on that frame and on these around it.
+    Window(Neighbours),
+    /// One filter makes other frames of those that it gets.
+    Retimed {
+        /// What the filters in front of it need, in frames of the source.
+        before: Neighbours,
+        /// What it makes.
+        retiming: Retiming,
+        /// What the filters behind it need, in frames that it makes.
+        after: Neighbours,
+    },
+    /// The film is not cut.
     WholeTitle {
         /// Why: one clause, lower case, naming the filter.
         reason: String,
@@ -57,32 +78,43 @@ enum Rule {
 ///
 /// # Errors
 /// If the chain cannot be read, or a filter is not on the allowlist.
-pub fn classify_video(chain: &[Filter]) -> Result<FilterClass, OptionError> {
-    let mut run_up: u32 = 0;
-    let mut run_out: u32 = 0;
+pub fn classify_video(chain: &[Filter]) -> Result<ChainClass, OptionError> {
+    let mut before = Neighbours::default();
+    let mut retimed: Option<(Retiming, Neighbours)> = None;
     let mut whole = None;
     for filter in chain {
         check_arguments(filter)?;
         match video::class(filter)? {
             FilterClass::Stateless => {}
-            FilterClass::Window { run_up: before, run_out: after } => {
-                run_up = run_up.saturating_add(before);
-                run_out = run_out.saturating_add(after);
+            FilterClass::Window(window) => {
+                let sum = retimed.as_mut().map_or(&mut before, |(_, after)| after);
+                sum.run_up = sum.run_up.saturating_add(window.run_up);
+                sum.run_out = sum.run_out.saturating_add(window.run_out);
+            }
+            FilterClass::Retimes(retiming) if retimed.is_none() => {
+                retimed = Some((retiming, Neighbours::default()));
+            }
+            FilterClass::Retimes(_) => {
+                whole.get_or_insert_with(|| {
+                    format!("the filter {} is the second that changes the frame rate", filter.name)
+                });
             }
             FilterClass::WholeTitle { reason } => {
                 whole.get_or_insert(reason);
             }
         }
     }
-    if run_up > MAX_WINDOW || run_out > MAX_WINDOW {
+    let after = retimed.map_or_else(Neighbours::default, |(_, after)| after);
+    let most = [before.run_up, before.run_out, after.run_up, after.run_out];
+    if most.into_iter().any(|frames| frames > MAX_WINDOW) {
         whole.get_or_insert(format!(
             "the filters look at more than {MAX_WINDOW} frames around each frame"
         ));
     }
-    Ok(match whole {
-        Some(reason) => FilterClass::WholeTitle { reason },
-        None if run_up == 0 && run_out == 0 => FilterClass::Stateless,
-        None => FilterClass::Window { run_up, run_out },
+    Ok(match (whole, retimed) {
+        (Some(reason), _) => ChainClass::WholeTitle { reason },
+        (None, Some((retiming, after))) => ChainClass::Retimed { before, retiming, after },
+        (None, None) => ChainClass::Window(before),
     })
 }
 

@@ -6,7 +6,7 @@
 
 use super::super::error::{OptionError, OptionErrorKind, shown};
 use super::super::table::Names;
-use super::{Filter, FilterClass, Look, Rule, refused, whole, window};
+use super::{Filter, FilterClass, Look, Rule, refused, retime, whole, window};
 
 /// The frame comes out by itself.
 const STATELESS: Names = Names(
@@ -26,7 +26,6 @@ const STATELESS: Names = Names(
 
 /// Needs the whole film, because it ….
 const WHOLE: &[(&str, &str)] = &[
-    ("fps", "changes the frame rate by one clock over the whole film"),
     ("framerate", "changes the frame rate by one clock over the whole film"),
     ("minterpolate", "changes the frame rate by one clock over the whole film"),
     ("framestep", "keeps every n-th frame, counted over the whole film"),
@@ -156,9 +155,10 @@ const REFUSED: &[(&str, &str)] = &[
 
 /// Filters whose arguments decide.
 const LOOK: &[(&str, Look)] = &[
-    ("yadif", window::field_doubler),
+    ("fps", retime::fps),
+    ("yadif", window::yadif),
     ("bwdif", window::bwdif),
-    ("estdif", window::bwdif),
+    ("estdif", window::estdif),
     ("w3fdif", window::w3fdif),
     ("atadenoise", window::atadenoise),
     ("tmix", window::tmix),

@@ -2,14 +2,16 @@
 //!
 //! Windows are wider than needed rather than too narrow: a few frames more to decode cost little.
 
+use segenc_core::spec::{LastField, Neighbours};
+
 use super::super::error::OptionError;
-use super::{Filter, FilterClass, refused, whole};
+use super::{Filter, FilterClass, refused, retime, whole};
 
 /// Frames that a deinterlacer sees on each side, doubled for its first frame, which it treats apart.
-const DEINTERLACER: FilterClass = FilterClass::Window { run_up: 2, run_out: 2 };
+const DEINTERLACER: FilterClass = FilterClass::Window(Neighbours { run_up: 2, run_out: 2 });
 
 fn both(frames: u32) -> FilterClass {
-    FilterClass::Window { run_up: frames, run_out: frames }
+    FilterClass::Window(Neighbours { run_up: frames, run_out: frames })
 }
 
 /// A whole number of a filter's, within the filter's own bounds; `None` where it is none.
@@ -27,29 +29,48 @@ fn number(
 }
 
 const UNCLEAR: &str = "has an argument whose reach is not clear";
-const DOUBLES: &str = "makes two frames of each; mode=send_frame can be split";
 
 /// `yadif`: `send_frame` unless said otherwise.
-pub(super) fn field_doubler(filter: &Filter) -> Result<FilterClass, OptionError> {
+pub(super) fn yadif(filter: &Filter) -> Result<FilterClass, OptionError> {
     Ok(match filter.argument(&["mode"], Some(0)) {
         None | Some("send_frame" | "send_frame_nospatial" | "0" | "2") => DEINTERLACER,
-        Some(_) => whole(filter, DOUBLES),
+        Some("send_field" | "send_field_nospatial" | "1" | "3") => {
+            retime::fields(filter, LastField::Mirrored)
+        }
+        Some(_) => whole(filter, UNCLEAR),
     })
 }
 
-/// `bwdif` and `estdif`: `send_field` unless said otherwise.
+/// `bwdif`: `send_field` unless said otherwise.
 pub(super) fn bwdif(filter: &Filter) -> Result<FilterClass, OptionError> {
     Ok(match filter.argument(&["mode"], Some(0)) {
-        Some("send_frame" | "frame" | "0") => DEINTERLACER,
-        None | Some(_) => whole(filter, DOUBLES),
+        Some("send_frame" | "0") => DEINTERLACER,
+        None | Some("send_field" | "1") => retime::fields(filter, LastField::Mirrored),
+        Some(_) => whole(filter, UNCLEAR),
+    })
+}
+
+/// `estdif`: `field` unless said otherwise.
+pub(super) fn estdif(filter: &Filter) -> Result<FilterClass, OptionError> {
+    Ok(match filter.argument(&["mode"], Some(0)) {
+        Some("frame" | "0") => DEINTERLACER,
+        None | Some("field" | "1") => retime::fields(filter, LastField::ByRate),
+        Some(_) => whole(filter, UNCLEAR),
     })
 }
 
 /// `w3fdif`: `field` unless said otherwise, by name: the position differs between versions.
 pub(super) fn w3fdif(filter: &Filter) -> Result<FilterClass, OptionError> {
+    if filter.positional() > 0 && filter.argument(&["mode"], None).is_none() {
+        return Ok(whole(
+            filter,
+            "has arguments without names; with mode= and deint= it can be split",
+        ));
+    }
     Ok(match filter.argument(&["mode"], None) {
         Some("frame" | "0") => DEINTERLACER,
-        None | Some(_) => whole(filter, "makes two frames of each; mode=frame can be split"),
+        None | Some("field" | "1") => retime::fields(filter, LastField::Mirrored),
+        Some(_) => whole(filter, UNCLEAR),
     })
 }
 

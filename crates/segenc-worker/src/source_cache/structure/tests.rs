@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode, Uri, header};
 use segenc_proto::connect::Secret;
 
 use super::super::range::{Asked, asked};
-use super::super::{OpenSource, SourceCache, SourceKey, View};
+use super::super::{OpenSource, Original, SourceCache, SourceKey, View};
 use super::*;
 
 const MIB: u64 = 1024 * 1024;
@@ -184,7 +184,7 @@ impl Farm {
     }
 
     fn open(&self, view: View) -> OpenSource {
-        let key = SourceKey { job: 1, size: self.script.size() };
+        let key = SourceKey { job: 1, original: Original::Source, size: self.script.size() };
         self.cache.open(key, self.upstream.clone(), view).expect("a file")
     }
 

@@ -1,0 +1,106 @@
+// How the page bears a large farm: frames a second while it is scrolled and events pour in, and memory over time.
+// `npm run scale` prints; `npm run scale -- --write` puts the figures into docs/benchmarks.md.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { openWindow, startBrowser } from '../tests/farm.mjs';
+import { JOB, JOBS, SEGMENTS, startLargeFarm, WORKERS } from './large.mjs';
+
+const FRAMES_MILLIS = 8000;
+/** Told so much faster, a minute is half an hour of the real server. */
+const FAST = 10;
+const FAST_MILLIS = 60_000;
+const HEAP_SAMPLES = 4;
+const report = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url));
+
+/** Counts frames for a while; scrolls the whole page down and up again if that is wished. */
+function frames({ millis, scroll }) {
+  return new Promise((resolve) => {
+    const begin = performance.now();
+    const gaps = [];
+    let before = begin;
+    const next = (now) => {
+      gaps.push(now - before);
+      before = now;
+      const share = (now - begin) / millis;
+      const high = document.scrollingElement.scrollHeight - innerHeight;
+      // Twice down and up: a triangle in time.
+      if (scroll) scrollTo(0, high * (1 - Math.abs(((share * 4) % 2) - 1)));
+      if (now - begin < millis) return requestAnimationFrame(next);
+      gaps.sort((a, b) => a - b);
+      resolve({
+        perSecond: (gaps.length * 1000) / (now - begin),
+        late: gaps[Math.floor(gaps.length * 0.99)],
+        worst: gaps.at(-1),
+      });
+    };
+    requestAnimationFrame((now) => {
+      before = now;
+      requestAnimationFrame(next);
+    });
+  });
+}
+
+const number = (value) => value.toFixed(value < 10 ? 1 : 0);
+
+async function heap(session) {
+  await session.send('HeapProfiler.collectGarbage');
+  await session.send('HeapProfiler.collectGarbage');
+  const { metrics } = await session.send('Performance.getMetrics');
+  const found = (name) => metrics.find((metric) => metric.name === name)?.value ?? 0;
+  return { megabytes: found('JSHeapUsedSize') / 1e6, nodes: found('Nodes') };
+}
+
+async function measure(browser, farm, path, mark) {
+  const { context, page, faults } = await openWindow(browser, farm);
+  const begin = performance.now();
+  await page.goto(path);
+  await page.getByText(mark, { exact: true }).first().waitFor();
+  const shown = performance.now() - begin;
+  const session = await context.newCDPSession(page);
+  await session.send('Performance.enable');
+  farm.state.speed = 1;
+  const still = await page.evaluate(frames, { millis: FRAMES_MILLIS, scroll: false });
+  const scrolling = await page.evaluate(frames, { millis: FRAMES_MILLIS, scroll: true });
+  farm.state.speed = FAST;
+  const heaps = [await heap(session)];
+  for (let sample = 0; sample < HEAP_SAMPLES; sample += 1) {
+    await page.waitForTimeout(FAST_MILLIS / HEAP_SAMPLES);
+    heaps.push(await heap(session));
+  }
+  const flooded = await page.evaluate(frames, { millis: FRAMES_MILLIS, scroll: true });
+  farm.state.speed = 1;
+  if (faults.length > 0) throw new Error(faults.join('\n'));
+  await context.close();
+  return { path, shown, still, scrolling, flooded, heaps };
+}
+
+const farm = await startLargeFarm();
+const browser = await startBrowser();
+const rows = [];
+try {
+  rows.push(['a job', await measure(browser, farm, `/jobs/${JOB}`, `Film ${JOB}.mkv`)]);
+  rows.push(['the list', await measure(browser, farm, '/jobs', `Film ${JOBS}.mkv`)]);
+} finally {
+  await browser.close();
+  farm.stop();
+}
+
+const cell = ({ perSecond, late, worst }) => `${number(perSecond)} (${number(late)}, ${number(worst)} ms)`;
+const lines = [
+  `A job of ${SEGMENTS.toLocaleString('en')} segments, a list of ${JOBS.toLocaleString('en')} jobs, ${WORKERS} workers; Chromium without a screen, drawing by processor, 2 cores.`,
+  '',
+  '| page | events, nothing moved | events, scrolling | ten times the events, scrolling | heap at first, then after 15, 30, 45, 60 s of that | elements |',
+  '|---|---|---|---|---|---|',
+  ...rows.map(([name, { still, scrolling, flooded, heaps }]) =>
+    `| ${name} | ${cell(still)} | ${cell(scrolling)} | ${cell(flooded)} | ${heaps.map(({ megabytes }) => number(megabytes)).join(', ')} MB | ${heaps.at(-1).nodes} |`),
+];
+console.log(lines.join('\n'));
+for (const [name, { shown }] of rows) console.log(`${name}: shown after ${number(shown)} ms`);
+if (process.argv.includes('--write')) {
+  const text = readFileSync(report, 'utf8');
+  const [start, end] = ['<!-- page: begin -->', '<!-- page: end -->'];
+  const from = text.indexOf(start) + start.length;
+  const to = text.indexOf(end);
+  if (to < from) throw new Error(`${report} has no markers for the page`);
+  writeFileSync(report, `${text.slice(0, from)}\n${lines.join('\n')}\n${text.slice(to)}`);
+}

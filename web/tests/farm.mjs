@@ -120,7 +120,7 @@ async function serveFromDisk(context, farm) {
     const { pathname } = new URL(route.request().url());
     const path = join(process.env.SEGENC_PAGE_DIST, pathname);
     const isFile = pathname !== '/' && existsSync(path);
-    return route.fulfill({ path: isFile ? path : join(process.env.SEGENC_PAGE_DIST, 'index.html'), headers: { 'content-security-policy': policy } });
+    return route.fulfill({ path: isFile ? path : join(process.env.SEGENC_PAGE_DIST, 'index.html'), headers: policy ? { 'content-security-policy': policy } : {} });
   });
 }
 

@@ -144,6 +144,14 @@ test('a film is looked into and its plan is shown before anything is encoded', a
   assert.match(await page.getByLabel('Options, as behind ffmpeg’s inputs').inputValue(), /-b:v 4000k/);
   await button('Quality').click();
   assert.match(await page.getByLabel('Options, as behind ffmpeg’s inputs').inputValue(), /-crf 28/);
+  // What is no film says so before anybody waits for it.
+  writeFileSync(join(farm.films, 'Broken.mp4'), 'no film at all, whatever its name says');
+  await page.goto('/new');
+  await page.getByRole('button', { name: /^Broken/ }).click();
+  await page.getByRole('alert').getByText('source-unreadable').waitFor();
+  await shot('new-job-broken');
+  await accessible('new job, broken');
+  rmSync(join(farm.films, 'Broken.mp4'));
   await page.getByRole('link', { name: 'Jobs', exact: true }).click();
   await heading('No jobs yet').waitFor();
   await page.waitForFunction(async () => (await (await fetch('/api/jobs')).json()).items.length === 0);
@@ -220,6 +228,21 @@ test('source and result are compared at the same frame', async () => {
   await page.locator('.play').evaluate((part) => part.scrollIntoView({ block: 'end' }));
   await shot('compare');
   await accessible('compare');
+});
+
+test('what the browser cannot play says why, and is offered to be downloaded', async () => {
+  await newJob('Episode 1', '-c:v ffv1 -an', { folder: 'Series', container: 'mkv' });
+  await startIt();
+  await becomes('Completed');
+  await button('Play and compare').click();
+  await page.getByText(/This browser (cannot play ffv1 in MKV|does not play MKV files)/).waitFor();
+  await page.getByRole('link', { name: 'download it' }).waitFor();
+  await page.locator('.play').evaluate((part) => part.scrollIntoView({ block: 'center' }));
+  await shot('unplayable');
+  await accessible('unplayable');
+  await button('Delete').click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.waitForURL(/\/jobs$/);
 });
 
 test('a running job shows its progress and is canceled, taken up again and deleted', async () => {

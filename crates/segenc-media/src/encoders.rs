@@ -135,7 +135,7 @@ async fn usable_where(tools: &Tools, wanted: impl Fn(&str) -> bool) -> Vec<Strin
 }
 
 /// Reads `-encoders`: lines of flags, name and description.
-fn parse_list(text: &str) -> BTreeSet<&str> {
+pub(crate) fn parse_list(text: &str) -> BTreeSet<&str> {
     let is_flags = |word: &str| word.len() == 6 && word.starts_with(['V', 'A', 'S']);
     text.lines()
         .filter_map(|line| {

@@ -12,6 +12,9 @@ pub mod confinement;
 mod encoders;
 mod ffmpeg_log;
 mod film_copy;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hook;
 mod invocation;
 mod join;

@@ -95,7 +95,7 @@ fn not_read(error: &RunError) -> WorkError {
 }
 
 /// Reads `pts,dts,duration,size,flags`; `None` for a line that is no packet. Side data adds empty lines and fields.
-fn parse_line(line: &str) -> Option<Packet> {
+pub(crate) fn parse_line(line: &str) -> Option<Packet> {
     let mut fields = line.trim().split(',');
     let (pts, dts, duration) = (fields.next()?, fields.next()?, fields.next()?);
     let (size, flags) = (fields.next()?, fields.next()?);

@@ -82,7 +82,7 @@ struct Stream {
     side_data_list: Vec<SideData>,
 }
 
-fn parse(text: &str) -> Result<SourceFacts, String> {
+pub(crate) fn parse(text: &str) -> Result<SourceFacts, String> {
     let answer: Answer = serde_json::from_str(text)
         .map_err(|error| format!("ffprobe's answer is not understood: {error}"))?;
     let format = answer.format.ok_or("ffprobe found no format")?;

@@ -135,7 +135,7 @@ async fn version_of(path: &Path, program: Program) -> Result<FfmpegVersion, Tool
 /// Reads the first line of `-version`: `ffmpeg version 5.1.9-0+deb12u1 Copyright …`. Release builds
 /// begin with a number, also behind an `n` (`n6.0`); builds of the development branch (`N-109…`,
 /// `git-2024-…`, `2024-01-04-git-…`) have none and are taken to be new.
-fn parse_version(text: &str) -> Option<FfmpegVersion> {
+pub(crate) fn parse_version(text: &str) -> Option<FfmpegVersion> {
     let mut words = text.lines().next()?.split_whitespace();
     let version = words.by_ref().skip_while(|word| *word != "version").nth(1)?;
     let digits = version.strip_prefix('n').unwrap_or(version);

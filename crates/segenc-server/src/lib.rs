@@ -13,6 +13,9 @@ mod config;
 mod coordinator;
 mod data_dir;
 mod finishing;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grpc;
 mod http;
 mod incoming;

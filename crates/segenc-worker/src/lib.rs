@@ -12,6 +12,9 @@ mod digest;
 mod error;
 mod failures;
 mod fetch;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod heartbeat;
 mod hours;
 mod identity;

@@ -13,15 +13,10 @@ const USUAL_RATIO: &str = "1.4";
 /// The same with `-tune grain`.
 const GRAIN_RATIO: &str = "1.1";
 
-/// x265's CRF where nothing is said.
-const X265_USUAL_CRF: f64 = 28.0;
-/// By how much x265 raises the quantiser for what its tree of coding units will take off again: (1 - qcomp) * 13.5.
-const X265_TREE_OFFSET: f64 = 5.4;
-/// How much finer a keyframe in mid-film is than the first of an encode: 1.0 to 1.65, in the mean 1.4, over 24 scenes
-/// at 25, 30 and 60 frames a second, presets superfast to medium.
-const X265_KEYFRAME_GAIN: f64 = 1.4;
-/// The frame duration for which x265's CRF is meant, in seconds.
-const X265_BASE_DURATION: f64 = 0.04;
+/// By how much finer x265 quantises a keyframe in mid-film than the first of an encode, as the ratio of a zone:
+/// 1.0 to 1.65 steps of the quantiser, in the mean 1.4, over 24 scenes at 25, 30 and 60 frames a second, presets
+/// superfast to medium. Six steps double.
+const X265_RATIO: &str = "1.18";
 
 /// The parameter for a later segment's encoder, if it needs one.
 ///
@@ -30,7 +25,7 @@ const X265_BASE_DURATION: f64 = 0.04;
 /// comes out a quarter smaller and up to 3 dB worse than the same picture as a keyframe in mid-film (720p60,
 /// CRF 23), and what is predicted from it suffers too. A film made in one go pays that once, one in segments
 /// at every join: a minute of film in 12 segments took 4.0 % more bits at equal SSIM, and 2.7 % fewer with a zone of
-/// one frame that makes up for it. x265 (3.5) does alike, but hears only zones that name a quantiser.
+/// one frame that makes up for it. x265 (3.5) does alike, to a lesser degree; there a zone ends before its last frame.
 pub(super) fn parameters(work: &SegmentWork) -> Option<Parameter> {
     let first_of_the_film = work.index == 0;
     let plain = matches!(work.pass, Pass::Only);
@@ -43,10 +38,8 @@ pub(super) fn parameters(work: &SegmentWork) -> Option<Parameter> {
             Some(("x264-params", "zones", format!("0,0,b={ratio}")))
         }
         "libx265" => {
-            let rate = work.film.rate.filter(|rate| rate.num > 0 && rate.den > 0)?;
-            let a_second = f64::from(rate.num) / f64::from(rate.den);
-            let quantiser = Told::x265(&work.options).keyframe_quantiser(a_second)?;
-            Some(("x265-params", "zones", format!("0,0,q={quantiser}")))
+            let ratio = Told::x265(&work.options).has_unit_tree().then_some(X265_RATIO)?;
+            Some(("x265-params", "zones", format!("0,1,b={ratio}")))
         }
         _ => None,
     }
@@ -78,9 +71,9 @@ impl<'a> Told<'a> {
         Some(self.parameter("ipratio").or_else(|| self.parameter("ip-factor")).unwrap_or(usual))
     }
 
-    /// The quantiser that x265 gives a keyframe in mid-film at constant quality, about; `None`: it cannot be told.
-    fn keyframe_quantiser(&self, frames_a_second: f64) -> Option<i64> {
-        const OTHER_MODES: [&str; 15] = [
+    /// Whether x265 works at constant quality, with its tree of coding units on and nothing said of keyframes.
+    fn has_unit_tree(&self) -> bool {
+        const OTHER_MODES: [&str; 14] = [
             "qp",
             "bitrate",
             "pass",
@@ -95,19 +88,8 @@ impl<'a> Told<'a> {
             "rc-lookahead",
             "tune",
             "vbv-maxrate",
-            "crf-min",
         ];
-        if self.says_any(&["qp", "b", "pass", "tune", "maxrate"], &OTHER_MODES) {
-            return None;
-        }
-        let said = self.parameter("crf").or_else(|| self.option("crf"));
-        let crf = said.map_or(Some(X265_USUAL_CRF), |crf| crf.parse().ok())?;
-        // `CLIP_DURATION` of x265, to the power of 1 - qcomp, as a quantiser: six for each doubling.
-        let duration = (1.0 / frames_a_second).clamp(0.01, 1.0);
-        let faster = 6.0 * 0.4 * (X265_BASE_DURATION / duration).log2();
-        let quantiser = (crf + X265_TREE_OFFSET + faster - X265_KEYFRAME_GAIN).round();
-        #[expect(clippy::cast_possible_truncation, reason = "held between 0 and 51")]
-        Some(quantiser.clamp(0.0, 51.0) as i64)
+        !self.says_any(&["qp", "b", "pass", "tune", "maxrate"], &OTHER_MODES)
     }
 
     /// Whether x264's macroblock tree is on: two presets and a tune turn it off.
@@ -208,14 +190,18 @@ mod tests {
     }
 
     #[test]
-    fn x265_is_told_the_quantiser_of_a_keyframe_in_mid_film() {
-        let told = |options: &[OutputOption], rate| Told::x265(options).keyframe_quantiser(rate);
-        assert_eq!(told(&[option("crf", "24")], 60.0), Some(31));
-        assert_eq!(told(&[option("crf", "24")], 25.0), Some(28));
-        assert_eq!(told(&[], 25.0), Some(32));
-        assert_eq!(told(&[option("x265-params", "crf=20:ref=4")], 25.0), Some(24));
-        assert_eq!(told(&[option("tune", "grain")], 25.0), None);
-        assert_eq!(told(&[option("x265-params", "no-cutree")], 25.0), None);
-        assert_eq!(told(&[option("crf", "good")], 25.0), None);
+    fn x265_makes_up_for_less_and_only_in_its_usual_mode() {
+        let usual = |options: &[OutputOption]| Told::x265(options).has_unit_tree();
+        assert!(usual(&[]));
+        assert!(usual(&[option("crf", "24"), option("x265-params", "ref=4:aq-mode=3")]));
+        for options in [
+            [option("tune", "grain")],
+            [option("qp", "20")],
+            [option("x265-params", "no-cutree")],
+            [option("x265-params", "zones=0,100,q=20")],
+            [option("x265-params", "lossless=1")],
+        ] {
+            assert!(!usual(&options), "{options:?}");
+        }
     }
 }

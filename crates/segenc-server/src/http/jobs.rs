@@ -250,7 +250,7 @@ fn output_name(job: &Job) -> String {
 }
 
 /// `attachment` with the name twice: for old clients in ASCII, for others as RFC 8187 writes it.
-fn disposition(name: &str) -> String {
+pub(super) fn disposition(name: &str) -> String {
     let plain: String = name
         .chars()
         .map(|c| if c.is_ascii_graphic() && !"\"\\/%".contains(c) || c == ' ' { c } else { '_' })

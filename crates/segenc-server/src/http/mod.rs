@@ -7,6 +7,8 @@ mod changes;
 mod create;
 mod events;
 mod files;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod hints;
 mod jobs;
 mod media;

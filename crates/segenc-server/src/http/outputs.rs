@@ -226,7 +226,7 @@ fn wanted_digest(headers: &HeaderMap) -> Result<String, Problem> {
         .ok_or_else(|| missing("Repr-Digest holds no sha-256=:BASE64:"))
 }
 
-fn parse_digest(value: &str) -> Option<String> {
+pub(super) fn parse_digest(value: &str) -> Option<String> {
     value.split(',').find_map(|member| {
         let (name, rest) = member.trim().split_once('=')?;
         let text = rest.trim().strip_prefix(':')?.strip_suffix(':')?;

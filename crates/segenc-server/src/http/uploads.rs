@@ -38,7 +38,7 @@ fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
 }
 
 /// The file name of `Upload-Metadata: filename BASE64,…`, without folders.
-fn file_name(headers: &HeaderMap) -> String {
+pub(super) fn file_name(headers: &HeaderMap) -> String {
     let metadata = headers.get(UPLOAD_METADATA).and_then(|value| value.to_str().ok());
     let named = metadata.unwrap_or_default().split(',').find_map(|pair| {
         let (key, value) = pair.trim().split_once(' ')?;

@@ -6,6 +6,8 @@
 
 mod blocks;
 mod filling;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod listener;
 mod range;
 mod reader;

@@ -1,0 +1,25 @@
+//! Words of options become a job's wish. One word a line; the first two lines are container and output name.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use segenc_media::options::{aim_at_file_size, parse, parse_filter_chain};
+
+fuzz_target!(|text: &str| {
+    let mut lines = text.split('\n');
+    let mut named = || lines.next().filter(|line| !line.is_empty());
+    let (container, output) = (named(), named());
+    let words: Vec<String> = lines.map(str::to_owned).collect();
+    for word in &words {
+        let _ = parse_filter_chain(word);
+    }
+    match parse(&words, container, output) {
+        Ok(spec) => {
+            let again = parse(&spec.args, Some(&spec.container), None);
+            assert_eq!(again.as_ref(), Ok(&spec), "a wish that is kept must be readable again");
+            if let Ok(sized) = aim_at_file_size(&spec, 700_000_000) {
+                assert_eq!(sized.args, spec.args);
+            }
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+});

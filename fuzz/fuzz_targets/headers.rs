@@ -21,7 +21,10 @@ fuzz_target!(|input: &[u8]| {
             }
             let Ok(text) = str::from_utf8(range) else { return };
             if let Some(part) = worker::range(text, size) {
-                assert!(part.start < part.end && part.end <= size, "{text:?} of {size} is {part:?}");
+                assert!(
+                    part.start < part.end && part.end <= size,
+                    "{text:?} of {size} is {part:?}"
+                );
             }
         }
         1 => {

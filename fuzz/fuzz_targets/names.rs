@@ -15,7 +15,8 @@ fuzz_target!(|text: &str| {
     let Ok(template) = Template::parse(template, OUTPUT_WORDS) else { return };
     let name = OutputName { dir, source, ext, preset: Some(preset), encoder: Some("libx264") };
     if let Ok(filled) = name.fill(&template) {
-        let stays = Path::new(&filled).components().all(|part| matches!(part, Component::Normal(_)));
+        let stays =
+            Path::new(&filled).components().all(|part| matches!(part, Component::Normal(_)));
         assert!(stays && !filled.is_empty(), "{filled:?} leads out");
     }
 });

@@ -20,7 +20,8 @@ static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
     for file in ["root/f", "root/a/f", "root/a/b/f", "out/f"] {
         fs::write(folder.join(file), b"film").expect("there is room");
     }
-    let links = [("../out", "l"), ("../out/f", "m"), (".", "c"), ("n", "n"), ("a", "k"), ("/", "r")];
+    let links =
+        [("../out", "l"), ("../out/f", "m"), (".", "c"), ("n", "n"), ("a", "k"), ("/", "r")];
     for (to, name) in links {
         std::os::unix::fs::symlink(to, root.join(name)).expect("there is room");
     }
@@ -38,7 +39,8 @@ fuzz_target!(|text: &str| {
         assert!(!place.components().any(|part| part.as_os_str() == ".."));
         // An output need not be there; its folder is.
         let there = place.parent().expect("it is in the root, or the root itself");
-        let real = if place == *root { root.clone() } else { there.canonicalize().expect("it is there") };
+        let real =
+            if place == *root { root.clone() } else { there.canonicalize().expect("it is there") };
         assert!(real.starts_with(root), "{text:?} means {}", real.display());
     }
 });

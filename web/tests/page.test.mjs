@@ -417,7 +417,7 @@ test('an own preset is written, offered and forgotten', async () => {
   await dialog.getByText('Good: libx264').waitFor();
   await shot('preset');
   await accessible('preset');
-  await button('Keep it').click();
+  await button('Save').click();
   await page.getByText('Kept at home').waitFor();
   await shot('settings-presets');
   await accessible('settings, presets');
@@ -484,7 +484,7 @@ test('a folder is watched, and somebody is told', async () => {
   await page.getByLabel('Address').fill('http://127.0.0.1:9/hook');
   await shot('notification-form');
   await accessible('notification, form');
-  await button('Keep it').click();
+  await button('Save').click();
   await page.getByText('Webhook to').waitFor();
   await shot('notifications');
   await accessible('notifications');

@@ -273,7 +273,11 @@ pub async fn restore(file: &Path, data_dir: &Path) -> Result<Done, BackupError> 
 
 fn unpack(archive: File, file: &Path, root: &Path) -> Result<Done, BackupError> {
     let no_backup = |why: String| BackupError::NoBackup { path: file.to_owned(), why };
-    let unreadable = |error: io::Error| no_backup(error.to_string());
+    // What is no tar file is not quoted: its bytes say nothing to anybody.
+    let unreadable = |error: io::Error| match error.raw_os_error() {
+        Some(_) => io_error("reading", file)(error),
+        None => no_backup("it is no tar file, or it is damaged".to_owned()),
+    };
     let mut done = Done { files: 0, bytes: 0, begun_anew: Vec::new() };
     let mut archive = tar::Archive::new(archive);
     for entry in archive.entries().map_err(unreadable)? {

@@ -172,6 +172,10 @@ impl Joined<'_> {
         );
         if let Some(rate) = self.join.film.rate {
             call.option(&format!("-r:{film}"), format!("{}/{}", rate.num, rate.den));
+            // From FFmpeg 7 on (seen in 7.0.2 and 9.0.2), a copied stream with a rate and a bitstream filter is
+            // counted in frames of that rate: a first PTS of 36 ms became 33 at 60 a second.
+            let ticks = self.join.film.timebase;
+            call.option(&format!("-time_base:{film}"), format!("{}/{}", ticks.num(), ticks.den()));
         }
         for (name, value) in &self.facts.colours {
             call.option(&format!("-{name}:{film}"), value);

@@ -148,6 +148,8 @@ pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) 
     let allowed = NEAR_EDITS.min(wanted.len().div_ceil(4));
     names
         .into_iter()
+        // Each letter more or less is an edit; most names are out without being compared.
+        .filter(|candidate| candidate.chars().count().abs_diff(wanted.len()) <= allowed)
         .map(|candidate| (edits(&wanted, candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min()

@@ -52,12 +52,14 @@ pub(super) fn halted(error: BackupError) -> Halt {
         BackupError::NotEmpty { .. } => {
             Halt::failed(text).reason("restore-refused").hint("choose another --data-dir")
         }
-        BackupError::NoBackup { .. } => Halt::failed(text).reason("restore-refused"),
+        BackupError::NoBackup { .. } => Halt::failed(text).reason("restore-refused").hint(
+            "name a file that `segenc backup` wrote; what was begun in --data-dir may be deleted",
+        ),
         BackupError::Newer => {
             Halt::failed(text).reason("restore-refused").hint("restore it with that version")
         }
         BackupError::Io { .. } | BackupError::Database { .. } => {
-            Halt::failed("the backup failed").because(error)
+            Halt::failed("it was given up").because(error)
         }
     }
 }

@@ -6,7 +6,7 @@ use segenc_server::Done;
 use super::backup::halted;
 use crate::arguments::{Restore, Voice};
 use crate::quantities::bytes;
-use crate::{places, terminal};
+use crate::terminal;
 
 /// Runs the command.
 pub(crate) async fn run(flags: Restore, voice: Voice) -> anyhow::Result<()> {
@@ -21,14 +21,14 @@ pub(crate) async fn run(flags: Restore, voice: Voice) -> anyhow::Result<()> {
         terminal::result(&line.to_string());
         return Ok(());
     }
-    let name = places::name_of(&data_dir);
-    terminal::result(&format!("{name}: {} in {} files", bytes(done.bytes), done.files));
+    let folder = data_dir.display();
+    terminal::result(&format!("{folder}: {} in {} files", bytes(done.bytes), done.files));
     if !done.begun_anew.is_empty() && !voice.quiet {
         let jobs: Vec<String> = done.begun_anew.iter().map(u64::to_string).collect();
         terminal::say(&format!("without their files these jobs begin anew: {}", jobs.join(", ")));
     }
     if !voice.quiet {
-        terminal::say(&format!("start it with: segenc serve --data-dir {name}"));
+        terminal::say(&format!("start it with: segenc serve --data-dir {folder}"));
     }
     Ok(())
 }

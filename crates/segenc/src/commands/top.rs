@@ -41,7 +41,7 @@ async fn watch(api: &Api, show: &mut Show) -> Result<(), ApiError> {
         match watch_once(api, show, &mut absence).await {
             Ok(Seen::Enough) => return Ok(()),
             Ok(Seen::Broken) => absence.pause().await,
-            Err(error) if error.may_pass() => {
+            Err(error) if error.may_pass() && !show.once => {
                 absence.note(&error);
                 absence.pause().await;
             }
@@ -207,7 +207,11 @@ fn job_line(job: &JobView) -> String {
 }
 
 fn worker_line(worker: &WorkerView) -> String {
-    let state = if worker.online { worker.state.as_str() } else { "away" };
+    let state = match (worker.online, worker.state.as_str(), worker.resting_until) {
+        (false, ..) => "away",
+        (true, "active", Some(_)) => "resting",
+        (true, state, _) => state,
+    };
     let speed: f64 = worker.work.iter().fold(0.0, |sum, work| sum + work.frames_per_second);
     let mut doing: Vec<String> = Vec::new();
     for work in &worker.work {

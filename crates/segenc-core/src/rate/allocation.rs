@@ -125,8 +125,8 @@ pub fn allocate(
         }
     }
     let due: Vec<u64> = due.into_iter().map(Option::unwrap_or_default).collect();
-    let asked =
-        due.iter().map(|bits| without(*bits, overshoot_of(&due, shares, overshoot))).collect();
+    let overshoot = overshoot_of(&due, shares, overshoot);
+    let asked = due.iter().map(|bits| without(*bits, overshoot)).collect();
     Allocation { due, asked }
 }
 
@@ -173,7 +173,8 @@ fn divide(number: u64, weights: &[u64]) -> Vec<u64> {
     for weight in weights {
         before += u128::from(*weight);
         // The place where this part ends, so that roundings never add up.
-        let end = u64::try_from(u128::from(number) * before / all.max(1)).unwrap_or(u64::MAX);
+        let product = u128::from(number).saturating_mul(before);
+        let end = u64::try_from(product / all.max(1)).unwrap_or(u64::MAX);
         parts.push(end - given);
         given = end;
     }

@@ -41,7 +41,9 @@ impl BufferLimit {
         for (position, packet) in packets.iter().enumerate() {
             if let Some(now) = packet.dts {
                 let ticks = before.map_or(0, |before| i128::from(now) - i128::from(before));
-                fullness = (fullness + ticks.max(0) * each_tick).min(room);
+                // A file may claim any times.
+                let gained = ticks.max(0).saturating_mul(each_tick);
+                fullness = fullness.saturating_add(gained).min(room);
                 before = Some(now);
             }
             fullness -= i128::from(packet.size) * 8 * den;
@@ -89,6 +91,21 @@ mod tests {
         assert_eq!(run(&film), Err(Empty { packet: 99, missing: 200 }));
         film[99] = 10;
         assert_eq!(run(&film), Ok(0));
+    }
+
+    #[test]
+    fn no_time_between_two_packets_is_too_long() {
+        let packet = |dts| Packet {
+            pts: None,
+            dts: Some(dts),
+            duration: None,
+            size: 1,
+            key: false,
+            discarded: false,
+        };
+        let timebase = Timebase::new(u32::MAX, 1).expect("both sides are above zero");
+        let limit = BufferLimit { bits_per_second: u64::MAX, bits: 100 };
+        assert_eq!(limit.run(&[packet(i64::MIN), packet(i64::MAX)], timebase), Ok(820));
     }
 
     #[test]

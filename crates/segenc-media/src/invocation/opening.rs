@@ -28,15 +28,17 @@ const X265_RATIO: &str = "1.18";
 /// one frame that makes up for it. x265 (3.5) does alike, to a lesser degree; there a zone ends before its last frame.
 pub(super) fn parameters(work: &SegmentWork) -> Option<Parameter> {
     let first_of_the_film = work.index == 0;
-    let plain = matches!(work.pass, Pass::Only);
-    if first_of_the_film || !plain {
+    if !matches!(work.pass, Pass::Only) {
         return None;
     }
     match work.encoder.as_str() {
+        "libx264" if first_of_the_film => None,
         "libx264" => {
             let ratio = Told::x264(&work.options).ratio()?;
             Some(("x264-params", "zones", format!("0,0,b={ratio}")))
         }
+        // Also the first: x265 writes its settings, zones among them, into the headers, and those of all segments
+        // must be equal. Otherwise the film would go in one piece.
         "libx265" => {
             let ratio = Told::x265(&work.options).has_unit_tree().then_some(X265_RATIO)?;
             Some(("x265-params", "zones", format!("0,1,b={ratio}")))

@@ -2,6 +2,8 @@
 //!
 //! Must not know encoders beyond which film formats a container can hold at all.
 
+use segenc_core::spec::{JobSpec, VideoSpec};
+
 use super::error::{OptionError, OptionErrorKind, nearest, shown};
 use super::table::Names;
 
@@ -133,6 +135,19 @@ pub(super) fn choose(
             extensions.join(", ")
         ))
     })
+}
+
+/// A name that leads to what this wish has by its output's name alone, which is not kept.
+pub(super) fn name_like(spec: &JobSpec) -> &'static str {
+    match &spec.video {
+        VideoSpec::Drop => "sound.mka",
+        VideoSpec::Encode(_) | VideoSpec::Copy
+            if spec.mux_options.iter().any(|option| option.name == "mpegts_m2ts_mode") =>
+        {
+            "film.m2ts"
+        }
+        VideoSpec::Encode(_) | VideoSpec::Copy => "film.mkv",
+    }
 }
 
 fn find(muxer: &str) -> Option<Container> {

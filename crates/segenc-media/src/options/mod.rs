@@ -51,6 +51,7 @@ pub fn parse(
 pub fn aim_at_file_size(spec: &JobSpec, bytes: u64) -> Result<JobSpec, OptionError> {
     let given = words::read(&spec.args)?;
     let container = Some(spec.container.as_str());
-    let target = assemble::Target { container, output_name: None, file_bytes: Some(bytes) };
+    let output_name = Some(container::name_like(spec));
+    let target = assemble::Target { container, output_name, file_bytes: Some(bytes) };
     assemble::job(&spec.args, &given, target)
 }

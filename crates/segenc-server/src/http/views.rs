@@ -118,8 +118,10 @@ fn progress(view: &View, job: &Job) -> Progress {
                 progress.running += 1;
                 if is_film {
                     let (frames, speed) = running_frames(view, task);
-                    progress.frames_done += frames.min(expected.unwrap_or(frames));
-                    millifps += speed;
+                    // A worker may report any numbers.
+                    let frames = frames.min(expected.unwrap_or(frames));
+                    progress.frames_done = progress.frames_done.saturating_add(frames);
+                    millifps = millifps.saturating_add(speed);
                 }
             }
             TaskState::Blocked
@@ -335,7 +337,10 @@ pub(super) fn report_view(view: &View, job: &Job) -> ReportView {
         segments: job_view.progress.segments_done,
         way: if job.is_split() { "segments" } else { "whole" }.to_owned(),
         checks,
-        cpu_millis: tasks.iter().filter_map(succeeded).map(|observed| observed.cpu_millis).sum(),
+        cpu_millis: tasks
+            .iter()
+            .filter_map(succeeded)
+            .fold(0, |sum, observed| sum.saturating_add(observed.cpu_millis)),
         workers: shares(view, &tasks),
         tasks: tasks.iter().map(|task| task_view(view, job, task)).collect(),
         job: job_view,
@@ -361,7 +366,7 @@ fn shares(view: &View, tasks: &[&Task]) -> Vec<WorkerShare> {
         share.tasks += 1;
         share.bytes += attempt.output.as_ref().map_or(0, |blob| blob.size);
         if let Some(observed) = &attempt.observed {
-            share.cpu_millis += observed.cpu_millis;
+            share.cpu_millis = share.cpu_millis.saturating_add(observed.cpu_millis);
         }
     }
     for task in tasks.iter().filter(|task| task.is_part()) {
@@ -374,7 +379,7 @@ fn shares(view: &View, tasks: &[&Task]) -> Vec<WorkerShare> {
         };
         let told = teller.and_then(|task| task.succeeded()?.observed.as_ref()?.frames.as_ref());
         if let (Some(share), Some(frames)) = (shares.get_mut(&attempt.worker.0), told) {
-            share.frames += frames.count;
+            share.frames = share.frames.saturating_add(frames.count);
         }
     }
     let mut shares: Vec<WorkerShare> = shares.into_values().collect();

@@ -63,7 +63,9 @@ pub(super) async fn put(
     }
     let wrong = |detail: String| Problem::unprocessable("bad-watch-folder", detail);
     let rules = Rules::read(wish, &app.presets.all(), app.parse_spec).map_err(wrong)?;
-    watch::check_places(&app, &rules.settings).await.map_err(wrong)?;
+    let hint = "its folders have to be there, in one of those of --media-root";
+    let misplaced = |detail: String| wrong(detail).hint(Some(hint.to_owned()));
+    watch::check_places(&app, &rules.settings).await.map_err(misplaced)?;
     app.store.put_watch_folder(&rules.settings).await?;
     app.watch.put(rules);
     let view = app.watch.views().into_iter().find(|view| view.settings.name == name);

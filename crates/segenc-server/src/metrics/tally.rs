@@ -93,18 +93,22 @@ impl Counts {
                 let Some(task) = pool.task(attempt.task) else { return };
                 self.note_attempt(task.kind, "succeeded");
                 if let Some(tried) = task.attempt(attempt.number) {
-                    *self.cpu_millis.entry(tried.worker.0).or_default() += observed.cpu_millis;
+                    // A worker may report any numbers.
+                    let spent = self.cpu_millis.entry(tried.worker.0).or_default();
+                    *spent = spent.saturating_add(observed.cpu_millis);
                 }
                 match task.kind {
                     TaskKind::Segment(_)
                     | TaskKind::Measure(_)
                     | TaskKind::Retake(_)
                     | TaskKind::Whole => {
-                        self.frames += observed.frames.as_ref().map_or(0, |frames| frames.count);
+                        let made = observed.frames.as_ref().map_or(0, |frames| frames.count);
+                        self.frames = self.frames.saturating_add(made);
                     }
                     // What was made in one piece is counted where it is checked.
                     TaskKind::Merge if pool.job(task.job).is_some_and(|job| !job.is_split()) => {
-                        self.frames += observed.frames.as_ref().map_or(0, |frames| frames.count);
+                        let made = observed.frames.as_ref().map_or(0, |frames| frames.count);
+                        self.frames = self.frames.saturating_add(made);
                     }
                     TaskKind::Analysis
                     | TaskKind::Weigh

@@ -53,7 +53,7 @@ impl Draft<'_> {
         let Some(wish) = job.rate().filter(|_| open && job.awaits_bits()) else { return };
         let Some(shares) = self.shares(job) else { return };
         let Some(others) = self.bytes_beside_the_film(job) else { return };
-        let micros = shares.iter().map(|share| share.micros).sum();
+        let micros = shares.iter().map(|share| share.micros).fold(0, u64::saturating_add);
         match rate::film_bits(wish.aim, others, micros) {
             Ok(bits) => {
                 let limit = job.spec.buffer.as_ref().map(|buffer| buffer.limit);

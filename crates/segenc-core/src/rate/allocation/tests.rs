@@ -41,6 +41,14 @@ fn what_does_not_fit_through_the_limit_goes_to_the_others() {
 }
 
 #[test]
+fn sizes_that_nothing_has_are_shared_out_too() {
+    let endless = Share { bytes: u64::MAX, micros: u64::MAX / 2 };
+    let due = allocate(u64::MAX, &[endless; 3], None, EXACT).due;
+    assert_eq!(due.len(), 3);
+    assert!(due.iter().all(|bits| *bits > 0), "{due:?}");
+}
+
+#[test]
 fn encoders_are_asked_for_less_where_they_are_known_to_exceed() {
     let overshoot = Overshoot { usual: 10, per_doubling: 20 };
     let asked = |bits| allocate(bits, &shares(&[100]), None, overshoot).asked;

@@ -226,6 +226,7 @@ fn unknown(filter: &Filter) -> OptionError {
         &filter.name,
         format!("video filter {} is not known here", shown(&filter.name)),
     )
+    .hint("those that are known stand in docs/guide/options.md, under video filters")
     .near(&filter.name, allowed, "")
 }
 

@@ -140,7 +140,8 @@ pub(super) fn choose(
 /// A name that leads to what this wish has by its output's name alone, which is not kept.
 pub(super) fn name_like(spec: &JobSpec) -> &'static str {
     match &spec.video {
-        VideoSpec::Drop => "sound.mka",
+        // The one that drops the film even where an encoder is named for it.
+        VideoSpec::Drop => "subtitles.mks",
         VideoSpec::Encode(_) | VideoSpec::Copy
             if spec.mux_options.iter().any(|option| option.name == "mpegts_m2ts_mode") =>
         {

@@ -129,16 +129,17 @@ fn segments_claim_half_of_a_buffer_and_begin_with_half_of_that() {
 
 #[test]
 fn a_file_s_size_forgets_nothing_that_the_output_s_name_said() {
-    let sized = |name| {
-        let spec = parse(&[], None, Some(name)).expect("it is accepted");
+    let sized = |line, name| {
+        let spec = parse(&words(line), None, Some(name)).expect("it is accepted");
         aim_at_file_size(&spec, 700_000_000)
     };
-    let m2ts = sized("out.m2ts").expect("it has a film");
+    let m2ts = sized("", "out.m2ts").expect("it has a film");
     assert_eq!(drawn(&m2ts.mux_options), "-mpegts_m2ts_mode 1");
-    for without_film in ["out.mka", "out.mks"] {
-        let error = sized(without_film).expect_err("no film could have that size");
-        assert_eq!(error.kind.reason(), "refused-option", "{without_film}");
+    for (line, without_film) in [("", "out.mka"), ("", "out.mks"), ("-c:v libx264", "out.mks")] {
+        let error = sized(line, without_film).expect_err("no film could have that size");
+        assert_eq!(error.kind.reason(), "refused-option", "{line} {without_film}");
     }
+    assert!(sized("-c:v libx264", "out.mka").is_ok());
 }
 
 #[test]

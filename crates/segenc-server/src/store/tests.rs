@@ -216,9 +216,10 @@ async fn a_disk_that_was_full_is_written_again_when_there_is_room() {
         let idempotency_key = Some(format!("{number}").repeat(50_000));
         [(JobId(number), Wish { idempotency_key, ..Wish::default() })]
     };
-    allow_pages(&store, 1).await;
-    // Once for every connection: each of them has met the full disk then.
+    // Once for every connection: each of them has met the full disk then. One that was given up for it is opened anew,
+    // with all the room there is.
     for number in 1..=u64::from(super::CONNECTIONS_MAX) {
+        allow_pages(&store, 1).await;
         assert!(store.commit(&[], &wish(number)).await.is_err(), "there is no room");
     }
     allow_pages(&store, 1_000_000).await;

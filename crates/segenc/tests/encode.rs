@@ -133,6 +133,24 @@ fn audio_and_filters_are_encoded_too() {
     stage.run(&words).with_code(0).saying("verified: 200 frames");
 }
 
+/// What an encoder is told of its first keyframe may stand in its headers, and segments with other headers cannot be
+/// joined: the film would still come out, in one piece.
+#[test]
+fn at_constant_quality_the_segments_of_each_encoder_can_be_joined() {
+    let stage = Stage::new();
+    stage.film("film.mkv", 8);
+    for (encoder, preset) in
+        [("libx264", "veryfast"), ("libx265", "ultrafast"), ("libx265", "fast")]
+    {
+        let output = format!("{encoder}-{preset}.mkv");
+        let words = ["encode", "--json", "--segment-seconds", "2", "film.mkv", &output, "--"];
+        let options = ["-c:v", encoder, "-preset", preset, "-crf", "30"];
+        let ended = ended(stage.segenc(&words).args(options)).with_code(0);
+        let report = &ended.last_json()["report"];
+        assert!(report["segments"].as_u64() > Some(2), "{encoder} {preset}: {report}");
+    }
+}
+
 #[test]
 fn one_and_four_encodes_side_by_side_make_the_same_bits() {
     let stage = Stage::new();

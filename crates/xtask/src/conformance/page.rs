@@ -114,8 +114,18 @@ fn shown(points: &[String]) -> String {
 }
 
 fn row(text: &mut String, cells: &[&str]) {
-    let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "/")).collect();
+    let cells: Vec<String> =
+        cells.iter().map(|cell| without_folders(cell).replace('|', "/")).collect();
     let _ = writeln!(text, "| {} |", cells.join(" | "));
+}
+
+/// What ffmpeg says may name files by where they stood on the machine that tried them.
+fn without_folders(cell: &str) -> String {
+    let words = cell.split(' ').map(|word| {
+        let is_path = word.starts_with('/') || word.starts_with("file:/");
+        word.rsplit_once('/').filter(|_| is_path).map_or(word, |(_, name)| name)
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Outcomes by output, then by file.

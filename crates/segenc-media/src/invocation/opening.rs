@@ -18,7 +18,7 @@ const GRAIN_RATIO: &str = "1.1";
 /// superfast to medium. Six steps double.
 const X265_RATIO: &str = "1.18";
 
-/// The parameter for a later segment's encoder, if it needs one.
+/// The parameter for a segment's encoder, if it needs one.
 ///
 /// x264 (0.164, `ratecontrol.c`, `rate_estimate_qscale`) divides the quantiser of a keyframe by `ipratio`, but not
 /// that of its very first frame where the macroblock tree is on: at the same CRF the first keyframe of an encode

@@ -157,3 +157,10 @@ export function outputSize(job: Job): { size: number; guessed: boolean } | undef
   if (isFinal(job) || !job.plan_complete || bytes_done === 0 || segments_done * 10 < segments_planned) return undefined;
   return { size: (bytes_done / segments_done) * segments_planned, guessed: true };
 }
+
+/** Which segment, from when to when, and how many frames. */
+export function segmentWords(segment: Segment): string[] {
+  const from = filmTime(segmentSeconds(segment.start, segment));
+  const to = filmTime(segmentSeconds(segment.end, segment));
+  return [`Segment ${count(segment.index + 1)}`, `${from}–${to}`, `${count(segment.frames)} frames`];
+}

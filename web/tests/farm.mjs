@@ -1,6 +1,7 @@
 // What the tests of the page stand on: a real server with a real worker, films made by ffmpeg, a browser.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { chromium } from 'playwright-core';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
-const program = process.env.SEGENC_PROGRAM ?? join(target, 'debug', process.platform === 'win32' ? 'segenc.exe' : 'segenc');
+export const program = process.env.SEGENC_PROGRAM ?? join(target, 'debug', process.platform === 'win32' ? 'segenc.exe' : 'segenc');
 export const pictures = join(target, 'page-screenshots');
 
 /** Longer nothing takes here, also on a machine that has much else to do; a test that waits so long has failed. */
@@ -26,14 +27,14 @@ export function film(path, { seconds = 8, size = '320x180', codec = 'libx264', s
   ]);
 }
 
-export async function startFarm() {
+export async function startFarm({ workers = 1 } = {}) {
   if (!existsSync(program)) throw new Error(`${program} is not built: cargo build -p segenc`);
   const folder = mkdtempSync(join(tmpdir(), 'segenc-page-'));
   const films = join(folder, 'films');
   mkdirSync(join(films, 'Series'), { recursive: true });
   const child = spawn(
     program,
-    ['--json', 'serve', '--data-dir', join(folder, 'data'), '--listen', '127.0.0.1:0', '--workers', '1', '--media-root', films],
+    ['--json', 'serve', '--data-dir', join(folder, 'data'), '--listen', '127.0.0.1:0', '--workers', String(workers), '--media-root', films],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const lines = createInterface({ input: child.stdout });
@@ -141,4 +142,15 @@ export async function openWindow(browser, farm, options = {}) {
     if (!request.url().startsWith(farm.url) && !request.url().startsWith('data:')) faults.push(`asked another host: ${request.url()}`);
   });
   return { context, page, faults };
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** All violations that axe can find. Its own code needs a way past the page's policy. */
+export function violations(page) {
+  return page.evaluate(`(async () => {
+    if (!window.axe) { ${axe} }
+    const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
+    return violations.map(({ id, help, nodes }) => id + ': ' + help + ' ' + nodes.map(({ target }) => target).join(' '));
+  })()`);
 }

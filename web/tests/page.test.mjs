@@ -1,12 +1,10 @@
 // The page in a real browser, on a real server with a real worker and real ffmpeg.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test as plain } from 'node:test';
-import { film, openWindow, pictures, startBrowser, startFarm, startLine } from './farm.mjs';
+import { film, openWindow, pictures, startBrowser, startFarm, startLine, violations } from './farm.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PASSWORD = 'correct horse battery';
 const VIEWERS = 'only looking around';
 
@@ -49,14 +47,8 @@ const shot = (name, of = page) => of.screenshot({ path: join(pictures, `${name}.
 const button = (name, of = page) => of.getByRole('button', { name, exact: true });
 const heading = (name, of = page) => of.getByRole('heading', { name });
 
-/** No violations that axe can find. Its own code needs a way past the page's policy. */
 async function accessible(where, of = page) {
-  const found = await of.evaluate(`(async () => {
-    if (!window.axe) { ${axe} }
-    const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
-    return violations.map(({ id, help, nodes }) => id + ': ' + help + ' ' + nodes.map(({ target }) => target).join(' '));
-  })()`);
-  assert.deepEqual(found, [], `axe on ${where}`);
+  assert.deepEqual(await violations(of), [], `axe on ${where}`);
 }
 
 async function newJob(name, options, { folder, container } = {}) {

@@ -3,16 +3,24 @@
 //!
 //! It chooses among what is ready; it changes nothing and knows nothing of events.
 
-use crate::ids::WorkerId;
+mod fitness;
+
+use std::collections::BTreeSet;
+
+use crate::ids::{JobId, WorkerId};
 use crate::pool::Pool;
 use crate::pool::job::Job;
 use crate::pool::leases::{Lease, Leases};
 use crate::pool::limits::{BACKUP_GAIN_MILLIS, BACKUP_SHARE_PERCENT, OVERDUE_PERCENT};
 use crate::pool::ready::Place;
 use crate::pool::speeds::Extent;
-use crate::pool::task::{Task, TaskKind};
+use crate::pool::task::Task;
 use crate::pool::worker::Worker;
 use crate::time::Millis;
+use fitness::{Fitness, Judge, is_of_segment};
+
+/// Of so many waiting tasks at most is told why a worker does not get them: one is enough, and most are alike.
+const LOOKED_AT_MAX: usize = 256;
 
 /// The task that the worker should take now.
 pub(crate) fn choose<'a>(
@@ -21,6 +29,9 @@ pub(crate) fn choose<'a>(
     now: Millis,
     worker: &Worker,
 ) -> Option<&'a Task> {
+    let mut judge = Judge::new(pool, leases, now);
+    // Jobs whose segments are better made by others: all that nobody has tried stand alike.
+    let mut left_to_others: BTreeSet<JobId> = BTreeSet::new();
     let mut best: Option<(Place, &Task)> = None;
     for (needs, group) in pool.ready().groups() {
         if !worker.can(needs) {
@@ -31,13 +42,46 @@ pub(crate) fn choose<'a>(
                 break;
             }
             let Some(task) = pool.task(place.task) else { continue };
-            if !is_unfit(pool, task, worker.id) || someone_else(pool, leases, now, task).is_none() {
+            let untried = is_of_segment(task.kind) && task.attempts.is_empty();
+            if untried && left_to_others.contains(&place.job) {
+                continue;
+            }
+            if judge.should_take(task, worker) {
                 best = Some((*place, task));
                 break;
+            }
+            if untried {
+                left_to_others.insert(place.job);
             }
         }
     }
     best.map(|(_, task)| task)
+}
+
+/// The job whose segments the worker could make, but is not given, because its encoder is another build than that of the
+/// segments that are there: what people want to know of a worker that idles.
+#[must_use]
+pub fn kept_from<'a>(
+    pool: &'a Pool,
+    leases: &Leases,
+    now: Millis,
+    worker: &Worker,
+) -> Option<&'a Job> {
+    if !worker.is_active()
+        || !worker.running.is_empty()
+        || choose(pool, leases, now, worker).is_some()
+    {
+        return None;
+    }
+    let mut judge = Judge::new(pool, leases, now);
+    let groups = pool.ready().groups().filter(|(needs, _)| worker.can(needs));
+    let waiting = groups.flat_map(|(_, group)| group.iter().take(LOOKED_AT_MAX));
+    waiting.filter_map(|place| pool.task(place.task)).find_map(|task| {
+        let job = pool.job(task.job).filter(|_| is_of_segment(task.kind))?;
+        let differs = job.differing_workers.contains(&worker.id)
+            || judge.fitness(task, worker) == Fitness::WouldDiffer;
+        differs.then_some(job)
+    })
 }
 
 /// The running task of which the worker should make a backup: the one that takes longest of those that it would
@@ -48,13 +92,14 @@ pub(crate) fn choose_backup<'a>(
     now: Millis,
     worker: &Worker,
 ) -> Option<&'a Task> {
+    let mut judge = Judge::new(pool, leases, now);
     let mut best: Option<(i32, Millis, &Task)> = None;
     for (id, lease) in leases.all() {
         let Some(task) = pool.task(id.task) else { continue };
         let Some(owner) = task.alone().filter(|owner| owner.number == id.number) else { continue };
         let Some(job) = pool.job(task.job).filter(|job| job.is_open()) else { continue };
-        if owner.worker == worker.id || !worker.can(&task.needs) || is_unfit(pool, task, worker.id)
-        {
+        let fit = judge.fitness(task, worker) == Fitness::Fit;
+        if owner.worker == worker.id || !worker.can(&task.needs) || !fit {
             continue;
         }
         let Some(left) = gain(leases, now, job, task, (owner.worker, lease), worker.id) else {
@@ -106,34 +151,7 @@ fn time_left(
     Some(expected.saturating_sub(so_far))
 }
 
-/// Whether the task has failed on the worker, or will: its encoder makes other parameter sets than
-/// those of the segments that are done.
-fn is_unfit(pool: &Pool, task: &Task, worker: WorkerId) -> bool {
-    let differs = match task.kind {
-        TaskKind::Segment(_) | TaskKind::Measure(_) | TaskKind::Retake(_) => {
-            pool.job(task.job).is_some_and(|job| job.differing_workers.contains(&worker))
-        }
-        TaskKind::Analysis
-        | TaskKind::OtherStreams
-        | TaskKind::Weigh
-        | TaskKind::Whole
-        | TaskKind::Merge => false,
-    };
-    differs || task.failed_on(worker)
-}
-
-/// A worker that takes tasks, was heard of lately, can do this one and is not known to fail it.
-pub(crate) fn someone_else<'a>(
-    pool: &'a Pool,
-    leases: &Leases,
-    now: Millis,
-    task: &Task,
-) -> Option<&'a Worker> {
-    pool.workers().find(|worker| {
-        worker.is_active()
-            && worker.capacity() > 0
-            && worker.can(&task.needs)
-            && leases.is_present(worker.id, now)
-            && !is_unfit(pool, task, worker.id)
-    })
+/// Whether somebody who takes tasks and was heard of lately can do this one and is not known to fail it.
+pub(crate) fn is_someone_else(pool: &Pool, leases: &Leases, now: Millis, task: &Task) -> bool {
+    Judge::new(pool, leases, now).is_someone_else(task, |fitness| fitness != Fitness::Proven)
 }

@@ -2,7 +2,7 @@
 //!
 //! Must not know which options users give them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 
 use tokio::task::JoinSet;
@@ -88,25 +88,40 @@ const AUDIO: &[&str] = &[
 /// Trials at once: each is short, and most of its time is the start of the program.
 const TRIALS_AT_ONCE: usize = 2;
 
+/// Letters of a digest that are told: two builds of an encoder are to be told apart, not forgers.
+const DIGEST_LETTERS: usize = 16;
+
 /// Tries the encoders that ffmpeg lists and that we support; answers those that work, sorted. An encoder
 /// for hardware that is not there is listed all the same, which is why each encodes something.
 pub async fn usable_encoders(tools: &Tools) -> Vec<String> {
-    usable_where(tools, |_| true).await
+    try_encoders(tools).await.into_keys().collect()
+}
+
+/// The same, and of video encoders a digest of the parameter sets that they wrote, empty where one wrote none: two
+/// machines on which they differ make segments that cannot stand in one film.
+pub async fn try_encoders(tools: &Tools) -> BTreeMap<String, Option<String>> {
+    try_where(tools, |_| true).await
 }
 
 /// The same for these encoders alone, which is sooner known.
-pub async fn usable_encoders_among(tools: &Tools, names: &[String]) -> Vec<String> {
-    usable_where(tools, |name| names.iter().any(|wanted| wanted == name)).await
+pub async fn try_encoders_among(
+    tools: &Tools,
+    names: &[String],
+) -> BTreeMap<String, Option<String>> {
+    try_where(tools, |name| names.iter().any(|wanted| wanted == name)).await
 }
 
-async fn usable_where(tools: &Tools, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+async fn try_where(
+    tools: &Tools,
+    wanted: impl Fn(&str) -> bool,
+) -> BTreeMap<String, Option<String>> {
     let listed =
         runner::capture(&tools.ffmpeg, &Invocation::list_encoders(), &env::temp_dir()).await;
     let listed = match listed {
         Ok((_, text)) => text,
         Err(error) => {
             tracing::warn!(%error, "cannot list encoders");
-            return Vec::new();
+            return BTreeMap::new();
         }
     };
     let listed = parse_list(&listed);
@@ -114,7 +129,7 @@ async fn usable_where(tools: &Tools, wanted: impl Fn(&str) -> bool) -> Vec<Strin
     let audio = AUDIO.iter().map(|name| (*name, Invocation::try_audio_encoder(name)));
     let mut waiting = video.chain(audio).filter(|(name, _)| wanted(name) && listed.contains(*name));
     let mut trials = JoinSet::new();
-    let mut usable = BTreeSet::new();
+    let mut usable = BTreeMap::new();
     loop {
         while trials.len() < TRIALS_AT_ONCE
             && let Some((name, invocation)) = waiting.next()
@@ -122,16 +137,24 @@ async fn usable_where(tools: &Tools, wanted: impl Fn(&str) -> bool) -> Vec<Strin
             let ffmpeg = tools.ffmpeg.clone();
             trials.spawn(async move {
                 let tried = runner::capture(&ffmpeg, &invocation, &env::temp_dir()).await;
-                tried.is_ok_and(|(finished, _)| finished.exit.is_success()).then_some(name)
+                let (_, text) = tried.ok().filter(|(finished, _)| finished.exit.is_success())?;
+                Some((name, VIDEO.contains(&name).then(|| parameter_sets(&text).to_owned())))
             });
         }
         match trials.join_next().await {
-            Some(Ok(Some(name))) => drop(usable.insert(name.to_owned())),
+            Some(Ok(Some((name, sets)))) => drop(usable.insert(name.to_owned(), sets)),
             Some(Ok(None) | Err(_)) => {}
             None => break,
         }
     }
-    usable.into_iter().collect()
+    usable
+}
+
+/// Reads what the muxer of digests writes of the stream's header: `#extradata 0,   39, 601760f5ac2c…`.
+fn parameter_sets(text: &str) -> &str {
+    let line = text.lines().find_map(|line| line.strip_prefix("#extradata 0,"));
+    let digest = line.and_then(|line| line.rsplit(',').next()).map_or("", str::trim);
+    digest.get(..DIGEST_LETTERS).unwrap_or(digest)
 }
 
 /// Reads `-encoders`: lines of flags, name and description.
@@ -168,7 +191,18 @@ mod tests {
             "nobody builds that into ffmpeg here"
         );
         assert!(usable.is_sorted());
-        let asked = ["ffv1".to_owned(), "h264_amf".to_owned()];
-        assert_eq!(usable_encoders_among(&tools, &asked).await, ["ffv1"]);
+        let asked = ["aac".to_owned(), "libx264".to_owned(), "h264_amf".to_owned()];
+        let tried = try_encoders_among(&tools, &asked).await;
+        assert_eq!(tried.keys().collect::<Vec<_>>(), ["aac", "libx264"]);
+        let wrote = tried["libx264"].as_deref().expect("it encodes video");
+        assert_eq!((wrote.len(), &tried["aac"]), (DIGEST_LETTERS, &None), "{wrote}");
+    }
+
+    #[test]
+    fn the_digest_of_parameter_sets_is_read_and_shortened() {
+        let text = "progress=continue\n#format: frame checksums\n#extradata 0,      39, 601760f5ac2c88048516c3412f\n\
+            #tb 0: 1/25\n0,  0,  0, 1, 115200, 0011\n";
+        assert_eq!(parameter_sets(text), "601760f5ac2c8804");
+        assert_eq!(parameter_sets("#tb 0: 1/25\n"), "", "it wrote none");
     }
 }

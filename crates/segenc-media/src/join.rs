@@ -9,6 +9,7 @@ use segenc_core::plan::Origin;
 use segenc_core::pool::task::Observed;
 use segenc_core::source::StreamKind;
 use segenc_core::work::{Join, MergeFrom, MergeWork};
+use tracing::Instrument as _;
 
 use crate::attempt::{Attempt, Made, MediaInput, WorkError};
 use crate::calls::Call;
@@ -16,6 +17,7 @@ use crate::colours;
 use crate::ffmpeg_log::Reading;
 use crate::invocation::{self, Holder, Invocation, Joined, PartFacts};
 use crate::observe::{self, MadeFile, MadeStream};
+use crate::spans;
 use crate::verify;
 
 const WHAT: &str = "merging";
@@ -34,16 +36,17 @@ pub async fn merge(
         MergeFrom::Parts(join) => {
             let cpu_millis = mux(attempt, inputs, work, join).await?;
             let path = attempt.scratch.join(invocation::output_name(&work.container));
-            let verified =
-                verify::verify(attempt, inputs.get(&0), &MediaInput::File(path.clone()), work)
-                    .await?;
+            let output = MediaInput::File(path.clone());
+            let verified = verify::verify(attempt, inputs.get(&0), &output, work);
+            let verified = verified.instrument(spans::verify()).await?;
             let observed =
                 Observed { cpu_millis: cpu_millis.saturating_add(verified.cpu_millis), ..verified };
             Ok(Made { path, observed })
         }
         MergeFrom::WholeTitle(number) => {
             let output = input(inputs, *number)?;
-            let observed = verify::verify(attempt, inputs.get(&0), output, work).await?;
+            let verified = verify::verify(attempt, inputs.get(&0), output, work);
+            let observed = verified.instrument(spans::verify()).await?;
             let path = match output {
                 MediaInput::File(path) => path.clone(),
                 MediaInput::Url(url) => url.into(),

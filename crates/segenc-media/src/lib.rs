@@ -23,22 +23,26 @@ mod notes;
 mod observe;
 pub mod options;
 mod packets;
+mod parameter_sets;
 pub mod presets;
 mod probe;
 mod progress;
 mod runner;
+mod scene;
+pub mod spans;
 mod thumbnail;
 mod tools;
 mod transcode;
 mod verify;
 
 pub use attempt::{Attempt, Made, MediaInput, Progress, Suspension, WorkError};
-pub use encoders::{usable_encoders, usable_encoders_among};
+pub use encoders::{try_encoders, try_encoders_among, usable_encoders};
 pub use film_copy::{Copied, FilmCopy, copy_film, why_packets_are_no_pictures};
 pub use hook::run_hook;
 pub use join::merge;
 pub use packets::{PacketReader, packets};
 pub use probe::probe;
+pub use scene::{LookedAt, look_for_scene};
 pub use thumbnail::{THUMBNAIL_BYTES_MAX, thumbnail};
 pub use tools::{FfmpegVersion, Tools, ToolsError};
 pub use transcode::{

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::Suspension;
 use crate::confinement::Confinement;
 use crate::invocation::Invocation;
+use crate::spans;
 
 /// How much of the end of stderr is kept: enough for every message around a failure, little enough to
 /// travel in a report.
@@ -143,6 +144,8 @@ pub(crate) struct Running {
     stderr: Option<JoinHandle<Vec<u8>>>,
     cancel: CancellationToken,
     suspension: Option<watch::Receiver<Suspension>>,
+    /// Its time, for who traces it. Without its words: they hold paths and addresses.
+    span: tracing::Span,
 }
 
 impl fmt::Debug for Running {
@@ -189,6 +192,7 @@ impl Running {
                 }
                 suspension
             }),
+            span: spans::program(path),
         })
     }
 
@@ -242,6 +246,7 @@ impl Running {
         };
         let Some(status) = waited else { return Err(self.stop().await) };
         let exit = Exit::of(status.map_err(lost)?);
+        spans::note_end(&self.span, exit, cpu_millis);
         Ok(Finished { exit, log_tail: String::from_utf8_lossy(&tail).into_owned(), cpu_millis })
     }
 

@@ -7,6 +7,7 @@ use segenc_core::pool::task::Observed;
 use segenc_core::source::StreamKind;
 use segenc_core::spec::OutputOption;
 use segenc_core::work::{SegmentWork, StreamsWork, segment_bias};
+use tracing::Instrument as _;
 
 use crate::attempt::{Attempt, Made, MediaInput, WorkError};
 use crate::calls::Call;
@@ -14,7 +15,7 @@ use crate::colours;
 use crate::ffmpeg_log::{self, Reading};
 use crate::invocation::{self, Holder, Invocation, output_name};
 use crate::notes;
-use crate::{observe, probe};
+use crate::{observe, parameter_sets, probe, spans};
 
 /// Encodes the frames of a segment into a file of their own and compares them with what the plan expects.
 ///
@@ -31,7 +32,7 @@ pub async fn encode_segment(
         invocation = invocation.with_tag(Holder::of_encoder(&work.encoder), colours::TAG, &tag);
     }
     let cpu_millis = run_segment(attempt, &invocation, &what).await?;
-    observe_segment(attempt, work, &what, cpu_millis).await
+    observe_segment(attempt, work, &what, cpu_millis).instrument(spans::verify()).await
 }
 
 /// Encodes a segment at the quality of its options to see how large it gets; what it leaves are the encoder's
@@ -47,7 +48,8 @@ pub async fn measure_segment(
     let what = format!("measuring segment {}", work.index);
     let invocation = Invocation::segment(work, source, attempt.encode_threads);
     let cpu_millis = run_segment(attempt, &invocation, &what).await?;
-    let made = observe_segment(attempt, work, &what, cpu_millis).await?;
+    let made =
+        observe_segment(attempt, work, &what, cpu_millis).instrument(spans::verify()).await?;
     let folder = attempt.scratch.to_owned();
     let packed = blocking(move || notes::pack(&folder)).await;
     let path =
@@ -162,7 +164,7 @@ async fn observe_segment(
     let bytes = seen.packets.iter().map(|packet| u64::from(packet.size)).sum();
     let observed = Observed {
         frames: Some(frames),
-        extradata_sha256: stream.extradata_sha256(),
+        extradata_sha256: parameter_sets::digest(attempt, holder.demuxer(), &input, stream).await?,
         media_bytes: Some(bytes),
         cpu_millis: cpu_millis.saturating_add(seen.cpu_millis),
         checks: Vec::new(),

@@ -3,10 +3,12 @@
 //! What comes in is checked here: an enum without meaning, a timebase of zero, arrays of unequal length
 //! or too many entries are a [`WireError`], never a panic. What goes out cannot fail.
 
+mod looks;
 mod reports;
 mod source;
 mod task;
 
+pub use looks::{MAX_LOOKS, look_messages, looks, seen, seen_message};
 pub use reports::{failure, finish_request, observed, observed_frames, reason, worker_profile};
 pub use source::{
     MAX_PACKETS_PER_BATCH, MAX_STREAMS, NO_TIMESTAMP, packet_batch, packets, source_facts,

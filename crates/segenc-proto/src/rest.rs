@@ -10,6 +10,7 @@ mod library;
 mod notify;
 mod page;
 mod pairing;
+mod passkeys;
 
 pub use library::{After, WatchFolder, WatchFolderView, WatchedFileView};
 pub use notify::{
@@ -21,6 +22,9 @@ pub use page::{
     TaskChanges, TokenView, WorkView, WritePreset,
 };
 pub use pairing::{PairingAnswer, PairingDone, PairingMessage, PairingProof, PairingView};
+pub use passkeys::{
+    AddPasskey, NewPasskey, PasskeyChallenge, PasskeyOrigin, PasskeyPlaces, PasskeyView,
+};
 
 /// `POST /api/jobs`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -33,6 +37,7 @@ pub struct CreateJob {
     pub output: OutputSpec,
     /// ffmpeg output options, one word each, such as `["-c:v", "libx264", "-crf", "20"]`.
     #[serde(default)]
+    #[schema(max_items = 2000)]
     pub args: Vec<String>,
     /// Higher goes first.
     #[serde(default)]
@@ -237,7 +242,7 @@ pub struct SegmentView {
     pub frames: u64,
     /// Seconds per tick: numerator and denominator.
     pub timebase: (u32, u32),
-    /// Why it ends there: `scene_keyframe`, `keyframe`, `frame` or `end`.
+    /// Why it ends there: `scene_keyframe`, `scene`, `keyframe`, `frame` or `end`.
     pub cut: String,
 }
 
@@ -280,6 +285,9 @@ pub struct WorkerView {
     pub state: String,
     /// Why it was taken out.
     pub reason: Option<String>,
+    /// Why it is given nothing of what waits, where that is not to be seen otherwise: its encoder is another build.
+    #[serde(default)]
+    pub idle_because: Option<String>,
     /// Whether it was heard of within a lease's time.
     pub online: bool,
     /// When it was last heard of.

@@ -1,10 +1,15 @@
 //! Who may do what: random tokens, kept hashed, compared in constant time.
 //!
-//! Knows tokens and roles, not what they protect. People at the page are in `people`.
+//! Knows tokens and roles, not what they protect. People at the page are in `people`, their passkeys in `passkeys`
+//! (how they are checked), `keys` (how they are kept) and `places` (where they work).
 
+mod keys;
 mod pairing;
+mod passkeys;
 mod people;
+mod places;
 mod programs;
+mod tries;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,7 +25,9 @@ use subtle::ConstantTimeEq as _;
 use crate::clock;
 use crate::store::{Store, StoreError, TokenKind, TokenRow};
 pub(crate) use pairing::{IssueError, Pairing, PairingError};
-pub(crate) use people::{LoginError, People, Role, SESSION_LIFE};
+pub(crate) use passkeys::{Passkey, PasskeyError, Passkeys};
+pub(crate) use people::{Login, LoginError, People, Role, SESSION_LIFE};
+pub(crate) use places::Places;
 pub(crate) use programs::ProgramToken;
 
 /// Random bytes of a token: 256 bit, beyond any guessing.

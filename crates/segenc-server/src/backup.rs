@@ -4,15 +4,18 @@
 //! small and replaced as a whole whenever it changes. The archive is a tar of plain files and holds secrets. Knows
 //! names of files and which jobs go on without theirs, not what events mean.
 
+mod restoring;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 
-use crate::data_dir::{DataDir, DataDirError, sync_folder_of};
+use crate::data_dir::sync_folder_of;
 use crate::store::{Store, StoreError};
+pub use restoring::restore;
 
 /// The database's name in the archive and in the data folder.
 const DATABASE: &str = "events.sqlite";
@@ -234,111 +237,4 @@ fn collect(data_dir: &Path, folder: &Path, names: &mut Vec<PathBuf>) -> io::Resu
         }
     }
     Ok(())
-}
-
-/// Makes a data folder of a backup. Older data are brought up to date; jobs whose files are not in the backup begin
-/// anew.
-///
-/// # Errors
-/// When the folder is not empty, when the file is no backup or one of a newer version, when something cannot be
-/// written. What was unpacked until then stays, for somebody to look at.
-pub async fn restore(file: &Path, data_dir: &Path) -> Result<Done, BackupError> {
-    let is_empty = match fs::read_dir(data_dir) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-        Err(error) => return Err(io_error("reading", data_dir)(error)),
-    };
-    if !is_empty {
-        return Err(BackupError::NotEmpty { path: data_dir.to_owned() });
-    }
-    let archive = File::open(file).map_err(io_error("opening", file))?;
-    let held = DataDir::open(data_dir).map_err(|error| match error {
-        DataDirError::NotWritable { path, source } => io_error("making", &path)(source),
-        DataDirError::InUse { path } => BackupError::NotEmpty { path },
-    })?;
-    let (root, from) = (held.root().to_owned(), file.to_owned());
-    let unpacked = spawn_blocking(move || unpack(archive, &from, &root)).await;
-    let mut done = unpacked.map_err(|error| BackupError::Database { source: error.into() })??;
-    if !held.database().is_file() {
-        let why = "there is no database in it".to_owned();
-        return Err(BackupError::NoBackup { path: file.to_owned(), why });
-    }
-    let store = Store::open(&held.database()).await.map_err(database)?;
-    let blobs = held.blobs();
-    let begun = store.begin_anew(|blob| blobs.join(&blob.name).is_file()).await;
-    store.close().await;
-    done.begun_anew = begun.map_err(database)?.into_iter().map(|job| job.0).collect();
-    Ok(done)
-}
-
-fn unpack(archive: File, file: &Path, root: &Path) -> Result<Done, BackupError> {
-    let no_backup = |why: String| BackupError::NoBackup { path: file.to_owned(), why };
-    // What is no tar file is not quoted: its bytes say nothing to anybody.
-    let unreadable = |error: io::Error| match error.raw_os_error() {
-        Some(_) => io_error("reading", file)(error),
-        None => no_backup("it is no tar file, or it is damaged".to_owned()),
-    };
-    let mut done = Done { files: 0, bytes: 0, begun_anew: Vec::new() };
-    let mut archive = tar::Archive::new(archive);
-    for entry in archive.entries().map_err(unreadable)? {
-        let mut entry = entry.map_err(unreadable)?;
-        let name = entry.path().map_err(unreadable)?.into_owned();
-        if !entry.header().entry_type().is_file() || !is_ours(&name) {
-            return Err(no_backup(format!("it holds {}", name.display())));
-        }
-        let path = root.join(&name);
-        let writing = || io_error("writing", &path);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(writing())?;
-        }
-        let mut target = make_private(&path).map_err(writing())?;
-        let size = entry.size();
-        let copied = io::copy(&mut entry, &mut target).map_err(writing())?;
-        if copied != size {
-            return Err(no_backup("it is cut short".to_owned()));
-        }
-        target.sync_all().and_then(|()| sync_folder_of(&path)).map_err(writing())?;
-        done.files += 1;
-        done.bytes += copied;
-    }
-    Ok(done)
-}
-
-/// Whether a name is one that a backup gives: nothing that leads out of the data folder or hides in it.
-fn is_ours(name: &Path) -> bool {
-    let parts: Vec<&str> = name
-        .components()
-        .map(|part| match part {
-            Component::Normal(part) => part.to_str().unwrap_or_default(),
-            Component::Prefix(_)
-            | Component::RootDir
-            | Component::CurDir
-            | Component::ParentDir => "",
-        })
-        .collect();
-    if parts.iter().any(|part| part.is_empty()) || parts.len() > DEPTH_MAX {
-        return false;
-    }
-    match parts.as_slice() {
-        [one] => !NOT_KEPT.contains(one),
-        [folder, ..] => *folder == SETTINGS || BYTES.contains(folder),
-        [] => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_that_a_backup_gives_are_unpacked() {
-        for name in ["events.sqlite", "admin-token", "tls/key.pem", "blobs/3/7.1", "uploads/abc"] {
-            assert!(is_ours(Path::new(name)), "{name}");
-        }
-        for name in
-            ["", "../x", "/etc/passwd", "tls/../x", "lock", "films/x", "blobs/1/2/3", "./blobs"]
-        {
-            assert!(!is_ours(Path::new(name)), "{name}");
-        }
-    }
 }

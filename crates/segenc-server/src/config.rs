@@ -10,6 +10,7 @@ use segenc_core::spec::JobSpec;
 use segenc_proto::rest::{NotificationEvent, PresetView, WatchFolder};
 
 use crate::notify::{LinkLocal, MailServer};
+use crate::traces::SpanSink;
 
 /// Parses the user's ffmpeg output options: words, container where given, name of the output file.
 pub type SpecParser = fn(&[String], Option<&str>, &str) -> Result<JobSpec, SpecRefusal>;
@@ -58,6 +59,8 @@ pub struct ServerConfig {
     pub aim_at_size: SizeAimer,
     /// What it does by itself.
     pub automation: Automation,
+    /// Who takes spans of what happens; `None`: nothing is traced.
+    pub traces: Option<SpanSink>,
 }
 
 /// Runs a program of the operator's: words, variables, how long at most. Answers why it failed.

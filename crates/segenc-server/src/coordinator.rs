@@ -27,6 +27,7 @@ use crate::notes::Notes;
 use crate::planning::Planning;
 use crate::storage::Storage;
 use crate::store::{Store, StoreError};
+use crate::traces::{self, SpanSink};
 pub(crate) use batch::Draft;
 use batch::Next;
 pub(crate) use handle::{Coordinator, Created, Refusal};
@@ -63,6 +64,8 @@ pub(crate) struct Beside {
     pub(crate) notes: Arc<Notes>,
     /// What is counted.
     pub(crate) tally: Arc<Tally>,
+    /// Who takes spans.
+    pub(crate) traces: Option<SpanSink>,
 }
 
 /// Something asked of the coordinator.
@@ -187,6 +190,10 @@ impl Owner {
             let events = draft.records.iter().map(|record| &record.event);
             self.beside.tally.note_events(&draft.pool, events);
             draft.records.iter().for_each(|record| journal::tell(&draft.pool, &record.event));
+            if let Some(sink) = self.beside.traces {
+                let events = draft.records.iter().map(|record| &record.event);
+                traces::tell(sink, &draft.pool, events);
+            }
         }
         let next = draft.into_next();
         self.take_over(next);

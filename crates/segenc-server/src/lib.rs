@@ -36,6 +36,7 @@ mod structure;
 mod sweeper;
 mod thumbnails;
 mod tls;
+mod traces;
 mod traffic;
 mod turns;
 mod watch;
@@ -46,3 +47,4 @@ pub use config::{
 };
 pub use notify::{LinkLocal, MailProtection, MailServer};
 pub use running::{RunningServer, StartError, start};
+pub use traces::{EndedSpan, SpanSink, SpanValue};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use segenc_core::failure::{Failure, FailureKind};
 use segenc_core::ids::{AttemptId, WorkerId};
-use segenc_core::plan::{Planner, Segment, Unsplittable};
+use segenc_core::plan::{Look, Planner, Segment, Unsplittable};
 use segenc_core::pool::Pool;
 use segenc_core::pool::command::{Answer, Command, Directive, Rejection};
 use segenc_core::pool::job::Job;
@@ -49,6 +49,18 @@ pub(crate) struct Seen {
     pub(crate) packets: Option<(u64, Vec<Packet>)>,
     /// Why the worker holds that the film must not be cut.
     pub(crate) unsplittable: Option<String>,
+    pub(crate) scenes: Scenes,
+}
+
+/// What a report says of changes of scene.
+#[derive(Debug, Default)]
+pub(crate) struct Scenes {
+    /// The worker can look for them.
+    pub(crate) can_look: bool,
+    /// What it saw: by the look's last picture, the first of a new scene.
+    pub(crate) seen: Vec<(i64, Option<i64>)>,
+    /// All packets were reported.
+    pub(crate) packets_end: bool,
 }
 
 /// What an analysis is told.
@@ -59,6 +71,8 @@ pub(crate) struct AnalysisAnswer {
     pub(crate) packets_received: u64,
     /// The streams beside the film, if the packets are wanted of a copy.
     pub(crate) copy_beside: Option<Vec<u32>>,
+    /// Where it should look for changes of scene.
+    pub(crate) looks: Vec<Look>,
 }
 
 /// The planners of all running analyses.
@@ -164,7 +178,7 @@ impl Planning {
         attempt: AttemptId,
         seen: &Seen,
     ) -> Result<(), Stop> {
-        self.open(draft, attempt, seen.facts.as_ref())?;
+        self.open(draft, attempt, seen)?;
         let Some(analysis) = self.analyses.get_mut(&attempt) else { return Ok(()) };
         analysis.start_plan(draft, attempt)?;
         if let Some(reason) = &seen.unsplittable {
@@ -174,17 +188,16 @@ impl Planning {
             Some((first, packets)) => analysis.take(*first, packets),
             None => Ok(()),
         };
+        if taken.is_ok() {
+            analysis.look(&seen.scenes);
+        }
         analysis.extend_plan(draft, attempt)?;
         taken
     }
 
     /// Makes the planner when facts come, or from stored facts when the server was started in between.
-    fn open(
-        &mut self,
-        draft: &Draft<'_>,
-        attempt: AttemptId,
-        told: Option<&SourceFacts>,
-    ) -> Result<(), Stop> {
+    fn open(&mut self, draft: &Draft<'_>, attempt: AttemptId, seen: &Seen) -> Result<(), Stop> {
+        let told = seen.facts.as_ref();
         let job = job_of(&draft.pool, attempt)?;
         if let Some(analysis) = self.analyses.get(&attempt) {
             return match told {
@@ -207,6 +220,9 @@ impl Planning {
                 log_tail: String::new(),
             })
         })?;
+        // What an earlier analysis has stored stands, whatever this one sees.
+        let planner = planner.following(job.segments.iter().map(AsRef::as_ref));
+        let planner = if seen.scenes.can_look { planner.with_looks(&job.spec) } else { planner };
         let analysis = Analysis {
             planner,
             facts,
@@ -230,10 +246,8 @@ impl Planning {
         }
         if !analysis.ended {
             analysis.ended = true;
-            match analysis.planner.finish() {
-                Ok(rest) => analysis.pending.extend(rest),
-                Err(reason) => analysis.unsplittable = Some(reason),
-            }
+            let rest = analysis.planner.finish();
+            analysis.note(rest);
         }
         analysis.extend_plan(draft, attempt)
     }
@@ -252,6 +266,7 @@ impl Planning {
             copy_beside: film
                 .filter(|_| header.decoded_from.is_copy())
                 .map(|_| header.beside(&analysis.facts)),
+            looks: film.map(|_| analysis.planner.looks()).unwrap_or_default(),
         }
     }
 }
@@ -284,11 +299,32 @@ impl Analysis {
         if self.unsplittable.is_some() || self.ended {
             return Ok(());
         }
-        match self.planner.push(fresh) {
+        let planned = self.planner.push(fresh);
+        self.note(planned);
+        Ok(())
+    }
+
+    /// Tells the planner what was seen.
+    fn look(&mut self, scenes: &Scenes) {
+        if self.unsplittable.is_some() || self.ended {
+            return;
+        }
+        for (until, scene) in &scenes.seen {
+            let planned = self.planner.seen(*until, *scene);
+            self.note(planned);
+        }
+        if scenes.packets_end {
+            let planned = self.planner.end_of_packets();
+            self.note(planned);
+        }
+    }
+
+    /// Keeps what the planner says until it is stored.
+    fn note(&mut self, planned: Result<Vec<Segment>, Unsplittable>) {
+        match planned {
             Ok(segments) => self.pending.extend(segments),
             Err(reason) => self.unsplittable = Some(reason),
         }
-        Ok(())
     }
 
     /// Says everything of the plan that may not be stored yet.

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{AuthError, Pairing, People, Tokens, hex, random_token};
+use crate::auth::{AuthError, Pairing, Passkeys, People, Places, Tokens, hex, random_token};
 use crate::blobs::Blobs;
 use crate::config::{Protection, ServerConfig};
 use crate::coordinator::Beside;
@@ -156,9 +156,8 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
     let people = People::open(&data_dir.logins()).map_err(secrets)?;
     let presets = Presets::open(data_dir.presets(), config.presets.clone())
         .map_err(|source| StartError::Presets { path: data_dir.presets(), source })?;
-    let pairing = pairing(config.protection, &server_address);
     let (stop, stop_coordinator) = (CancellationToken::new(), CancellationToken::new());
-    let beside = beside(&store, &data_dir).await.map_err(database)?;
+    let beside = beside(&config, &store, &data_dir).await.map_err(database)?;
     let Beside { notes, tally, .. } = beside.clone();
     let (coordinator, coordinating) =
         coordinator::start(store.clone(), beside, stop_coordinator.clone())
@@ -169,7 +168,8 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         store,
         tokens,
         people,
-        pairing,
+        passkeys: Passkeys::new(Places::of(config.protection, &authority, address)),
+        pairing: pairing(config.protection, &server_address),
         blobs: Blobs::new(data_dir.blobs(), data_dir.partial()),
         thumbnails: Thumbnails::new(data_dir.thumbnails()),
         roots: MediaRoots::new(&config.media_roots),
@@ -186,6 +186,7 @@ pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         watch: Watch::default(),
         receivers: Receivers::of_settings(&config.automation),
         automation: config.automation.clone(),
+        traces: config.traces,
         data_dir,
     });
     watch::load(&shared, &config.automation.watch_folders).await.map_err(database)?;
@@ -232,11 +233,16 @@ async fn listen(wished: SocketAddr) -> Result<(TcpListener, SocketAddr), StartEr
 }
 
 /// What the coordinator shares with the others.
-async fn beside(store: &Store, data_dir: &DataDir) -> Result<Beside, StoreError> {
+async fn beside(
+    config: &ServerConfig,
+    store: &Store,
+    data_dir: &DataDir,
+) -> Result<Beside, StoreError> {
     Ok(Beside {
         storage: Arc::new(Storage::new(data_dir.root().to_owned())),
         notes: Arc::new(Notes::new(store.notes().await?)),
         tally: Arc::default(),
+        traces: config.traces,
     })
 }
 

@@ -12,7 +12,7 @@ use segenc_proto::grpc::SharedFilesProof;
 use tokio_util::sync::CancellationToken;
 
 use crate::assignment::InputRef;
-use crate::auth::{Pairing, People, Tokens};
+use crate::auth::{Pairing, Passkeys, People, Tokens};
 use crate::blobs::Blobs;
 use crate::config::{Automation, SizeAimer, SpecParser};
 use crate::coordinator::Coordinator;
@@ -24,6 +24,7 @@ use crate::notify::Receivers;
 use crate::presets::Presets;
 use crate::store::Store;
 use crate::thumbnails::Thumbnails;
+use crate::traces::SpanSink;
 use crate::traffic::Traffic;
 use crate::turns::Turns;
 use crate::watch::Watch;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) tokens: Tokens,
     pub(crate) people: People,
+    pub(crate) passkeys: Passkeys,
     pub(crate) pairing: Pairing,
     pub(crate) blobs: Blobs,
     pub(crate) thumbnails: Thumbnails,
@@ -53,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) watch: Watch,
     pub(crate) receivers: Receivers,
     pub(crate) automation: Automation,
+    pub(crate) traces: Option<SpanSink>,
 }
 
 impl Shared {

@@ -8,7 +8,7 @@ use segenc_core::pool::command::Command;
 use segenc_core::pool::worker::WorkerProfile;
 use segenc_core::time::Millis;
 
-use crate::scenario::Machine;
+use crate::scenario::{ENCODER, Machine};
 use crate::server::Order;
 
 #[derive(Debug)]
@@ -182,6 +182,12 @@ impl Host {
             ffmpeg_version: String::new(),
             platform: String::new(),
             can_pause: true,
+            trial_sets: self
+                .machine
+                .told
+                .iter()
+                .map(|told| (ENCODER.to_owned(), told.clone()))
+                .collect(),
         }
     }
 }

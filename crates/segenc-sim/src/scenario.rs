@@ -64,6 +64,8 @@ pub(crate) struct Machine {
     pub(crate) encoders: Vec<String>,
     /// What its encoder's parameter sets are.
     pub(crate) extradata: String,
+    /// What it says that they were in its trial; what it says nothing of may be anything.
+    pub(crate) told: Option<String>,
     /// How often its attempts fail, in thousandths, until it gets quiet.
     pub(crate) failing: u64,
     /// How often its process dies at a step, in thousandths, until it gets quiet.
@@ -177,11 +179,19 @@ fn draw_machines(random: &mut Random, calm: bool) -> Vec<Machine> {
                 encoders.push(ENCODER.to_owned());
             }
             let odd = !first && !calm && random.chance(60);
+            let extradata = if odd { "odd" } else { "usual" };
+            // Some builds differ only with some options, which no trial tells.
+            let told = match random.between(0, 9) {
+                0 | 1 if !calm => None,
+                2 if !calm => Some("usual".to_owned()),
+                _ => Some(extradata.to_owned()),
+            };
             Machine {
                 slots: u32::try_from(random.between(1, if calm { 1 } else { 3 })).unwrap_or(1),
                 speed: 100 << random.between(0, if calm { 2 } else { 3 }),
                 encoders,
-                extradata: if odd { "odd".to_owned() } else { "usual".to_owned() },
+                extradata: extradata.to_owned(),
+                told,
                 failing: match random.between(0, 9) {
                     _ if calm => 0,
                     0 => 900,

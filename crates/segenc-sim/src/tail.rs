@@ -155,6 +155,7 @@ fn machine(speed: u64) -> Machine {
         speed,
         encoders: vec![ENCODER.to_owned()],
         extradata: "usual".to_owned(),
+        told: None,
         failing: 0,
         brittle: 0,
         clock_permille: 1000,

@@ -1,8 +1,11 @@
 //! A second opinion: what may happen, told from the events and answers alone, with a book-keeping that
 //! shares nothing with the pool's.
 
+mod patience;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use patience::Patience;
 use segenc_core::ids::{AttemptId, AttemptNumber, JobId, TaskId, WorkerId};
 use segenc_core::pool::Pool;
 use segenc_core::pool::command::{Answer, Command, Directive};
@@ -31,6 +34,7 @@ pub(crate) struct Witness {
     deleted: BTreeSet<JobId>,
     /// When the server looked at the clock last.
     ticked: Option<Millis>,
+    patience: Patience,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +53,7 @@ impl Witness {
     ) -> Result<(), String> {
         match &event.what {
             Happening::AttemptStarted { attempt, worker, role } => {
+                self.patience.started(pool, event.at, *attempt, *worker)?;
                 self.started(event.at, *attempt, *worker, *role)
             }
             Happening::OutputStored { attempt, .. } => {
@@ -81,6 +86,13 @@ impl Witness {
                 self.deleted.insert(*job);
                 Ok(())
             }
+            Happening::JobFailed { job, failure } if failure.reason == "no-worker-left" => {
+                self.patience.gave_up(pool, event.at, *job)
+            }
+            Happening::WorkerChanged { worker, state } => {
+                self.patience.changed(event.at, *worker, state);
+                Ok(())
+            }
             Happening::JobCreated { .. }
             | Happening::PlanStarted { .. }
             | Happening::SegmentsPlanned { .. }
@@ -95,7 +107,6 @@ impl Witness {
             | Happening::JobResumed { .. }
             | Happening::JobRetried { .. }
             | Happening::WorkerRegistered { .. }
-            | Happening::WorkerChanged { .. }
             | Happening::WorkerRemoved { .. } => Ok(()),
         }
     }
@@ -242,6 +253,7 @@ impl Witness {
         command: &Command,
         answer: &Answer,
     ) -> Result<(), String> {
+        self.patience.heard(now, command);
         match (command, answer) {
             (Command::RequestTask(worker), Answer::Assigned(Some(attempt))) => {
                 match self.current.get_mut(attempt) {
@@ -319,6 +331,10 @@ impl Witness {
     /// The server stood still or its clock was set: nobody was silent meanwhile.
     fn follow_clock(&mut self, now: Millis) {
         let late = self.ticked.is_some_and(|ticked| now.saturating_sub(ticked) > TICK_LATE_MILLIS);
+        let set_back = self.ticked.is_some_and(|ticked| now < ticked);
+        if late || set_back {
+            self.patience.forget_times();
+        }
         for current in self.current.values_mut() {
             current.heard_at = if late { now } else { current.heard_at.min(now) };
         }
@@ -341,6 +357,7 @@ impl Witness {
     /// The server was restarted and is back at `at`: nobody knows who spoke when.
     pub(crate) fn restarted(&mut self, at: Millis) {
         self.ticked = None;
+        self.patience.forget_times();
         for current in self.current.values_mut() {
             current.heard_at = at;
         }

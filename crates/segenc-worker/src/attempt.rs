@@ -7,6 +7,7 @@ use std::time::Duration;
 use segenc_core::pool::task::Observed;
 use segenc_core::work::{MergeFrom, Pass, Work};
 use segenc_media::confinement::Confinement;
+use segenc_media::spans::TARGET;
 use segenc_media::{
     Made, Progress, Suspension, Tools, WorkError, encode_noted, encode_other_streams,
     encode_segment, encode_whole, measure_segment, merge, weigh,
@@ -14,7 +15,9 @@ use segenc_media::{
 use segenc_proto::convert::AssignedTask;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
+use crate::JoinTrace;
 use crate::analysis::Analysis;
 use crate::delivery::{Delivery, Ending};
 use crate::failures;
@@ -25,6 +28,7 @@ use crate::scratch::Scratch;
 use crate::server::Session;
 use crate::source_cache::SourceCache;
 use crate::thumbnail::{self, Thumbnail, Thumbnails};
+use crate::wakefulness::Wakefulness;
 
 /// A canceled program is killed at once; if that cannot be waited for longer than this, it is left to
 /// the system.
@@ -45,6 +49,10 @@ pub(crate) struct Workshop {
     pub(crate) launcher: Option<PathBuf>,
     /// Whether small pictures are made.
     pub(crate) thumbnails: Thumbnails,
+    /// Whether the computer may go to sleep meanwhile.
+    pub(crate) wakefulness: Wakefulness,
+    /// What joins the spans of attempts to their jobs' traces.
+    pub(crate) join_trace: Option<JoinTrace>,
 }
 
 /// Runs an attempt that holds `place`, until it is delivered or `cancel` ends it.
@@ -95,11 +103,14 @@ pub(crate) async fn run(
         if let (Ok(folder), Some(film)) = (&folder, film) {
             let folder = folder.path();
             let cancel = &cancel;
-            Thumbnail { workshop, session, task: &task, folder, cancel }.make_and_send(&film).await;
+            let span = tracing::info_span!(target: TARGET, "picture");
+            let thumbnail = Thumbnail { workshop, session, task: &task, folder, cancel };
+            thumbnail.make_and_send(&film).instrument(span).await;
         }
     };
     let delivery = async {
-        Delivery { session, job, attempt, cancel: &cancel }.run(ending).await;
+        let deliver = tracing::info_span!(target: TARGET, "deliver");
+        Delivery { session, job, attempt, cancel: &cancel }.run(ending).instrument(deliver).await;
         drop(heartbeat);
     };
     tokio::join!(delivery, picture);
@@ -129,7 +140,7 @@ impl Running<'_> {
         };
         let launcher = self.workshop.launcher.as_deref();
         self.surroundings.confinement =
-            launcher.map(|launcher| Confinement::around(launcher, inputs.media.values()));
+            launcher.map(|launcher| Confinement::around(launcher, inputs.all()));
         match self.work(&inputs).await {
             Ok(ending) => ending,
             Err(WorkError::Canceled) => Ending::Canceled,
@@ -152,8 +163,11 @@ impl Running<'_> {
         tokio::fs::create_dir(&copies)
             .await
             .map_err(|error| WorkError::Failed(failures::scratch("make a folder", &error)))?;
-        let inputs = Inputs::prepare(self.session, cache, self.task, &copies).await?;
-        self.place.take_slot().await;
+        let fetch = tracing::info_span!(target: TARGET, "fetch");
+        let inputs = Inputs::prepare(self.session, cache, self.task, &copies);
+        let inputs = inputs.instrument(fetch).await?;
+        let wait = tracing::info_span!(target: TARGET, "wait for slot");
+        self.place.take_slot().instrument(wait).await;
         Ok(inputs)
     }
 
@@ -164,7 +178,9 @@ impl Running<'_> {
         match &self.task.work {
             Work::Analysis => {
                 let id = self.task.attempt;
-                let copy = Analysis { session: self.session, id, attempt, source }.run().await?;
+                let pictures = inputs.pictures()?;
+                let analysis = Analysis { session: self.session, id, attempt, source, pictures };
+                let copy = analysis.run().await?;
                 Ok(match copy {
                     Some(path) => Ending::File(path, Observed::default()),
                     None => Ending::Reported(Observed::default()),

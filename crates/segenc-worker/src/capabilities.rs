@@ -2,12 +2,13 @@
 //!
 //! Trying encoders takes a second or two, so what came out is kept in a file until ffmpeg changes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZero;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use segenc_media::{Tools, usable_encoders, usable_encoders_among};
+use segenc_media::{Tools, try_encoders, try_encoders_among};
 use segenc_proto::grpc;
 use serde::{Deserialize, Serialize};
 
@@ -42,17 +43,19 @@ pub(crate) async fn look(
     let memory_bytes = memory();
     let slots = slots.filter(|slots| *slots > 0).unwrap_or_else(|| fitting(cores, memory_bytes));
     let name = name.or_else(sysinfo::System::host_name).unwrap_or_else(|| "worker".to_owned());
+    let tried = encoders(tools, tried_file, wanted).await;
     let profile = grpc::RegistrationRequest {
         name,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         slots,
         cores,
         memory_bytes,
-        encoders: encoders(tools, tried_file, wanted).await,
+        encoders: tried.keys().cloned().collect(),
         ffmpeg_version: tools.version.text.clone(),
         platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         // Windows has no such signal.
         can_pause: cfg!(unix),
+        trial_sets: tried.into_iter().filter_map(|(name, wrote)| Some((name, wrote?))).collect(),
     };
     Capabilities { slots, profile }
 }
@@ -86,7 +89,8 @@ struct TriedWith {
 struct Tried {
     with: TriedWith,
     at_millis: u64,
-    encoders: Vec<String>,
+    /// Those that work, and what parameter sets each wrote, as [`try_encoders`] tells them.
+    tried: BTreeMap<String, Option<String>>,
     /// Whether all were tried, so that one that is not among them does not work.
     #[serde(default)]
     complete: bool,
@@ -97,13 +101,17 @@ impl Tried {
         match wanted {
             Encoders::All => self.complete,
             Encoders::These(names) => {
-                self.complete || names.iter().all(|name| self.encoders.contains(name))
+                self.complete || names.iter().all(|name| self.tried.contains_key(name))
             }
         }
     }
 }
 
-async fn encoders(tools: &Tools, tried_file: &Path, wanted: &Encoders) -> Vec<String> {
+async fn encoders(
+    tools: &Tools,
+    tried_file: &Path,
+    wanted: &Encoders,
+) -> BTreeMap<String, Option<String>> {
     let with = TriedWith {
         ffmpeg: tools.ffmpeg.clone(),
         version: tools.version.text.clone(),
@@ -114,28 +122,26 @@ async fn encoders(tools: &Tools, tried_file: &Path, wanted: &Encoders) -> Vec<St
     let now = millis(SystemTime::now());
     let known = remembered(tried_file, &with, now);
     if let Some(known) = known.as_ref().filter(|known| known.answers(wanted)) {
-        return known.encoders.clone();
+        return known.tried.clone();
     }
     let mut tried = known.unwrap_or_else(|| Tried {
         with,
         at_millis: now,
-        encoders: Vec::new(),
+        tried: BTreeMap::new(),
         complete: false,
     });
     if let Encoders::These(names) = wanted {
-        tried.encoders.extend(usable_encoders_among(tools, names).await);
-        tried.encoders.sort_unstable();
-        tried.encoders.dedup();
+        tried.tried.extend(try_encoders_among(tools, names).await);
     }
     if !tried.answers(wanted) {
         // Also where one that is wanted does not work: the user is told which do.
-        tried.encoders = usable_encoders(tools).await;
+        tried.tried = try_encoders(tools).await;
         tried.complete = true;
     }
-    if !tried.encoders.is_empty() {
+    if !tried.tried.is_empty() {
         remember(tried_file, &tried);
     }
-    tried.encoders
+    tried.tried
 }
 
 fn remembered(file: &Path, with: &TriedWith, now: u64) -> Option<Tried> {
@@ -193,8 +199,8 @@ mod tests {
             version: "5.1.9".to_owned(),
             modified_millis: 7,
         };
-        let encoders = vec!["libx264".to_owned()];
-        let tried = Tried { with: with.clone(), at_millis: 1000, encoders, complete: false };
+        let works = [("libx264".to_owned(), Some("601760f5".to_owned()))].into();
+        let tried = Tried { with: with.clone(), at_millis: 1000, tried: works, complete: false };
         remember(&file, &tried);
         let known = remembered(&file, &with, 1500).expect("it was written just now");
         let these = |name: &str| Encoders::These(vec![name.to_owned()]);

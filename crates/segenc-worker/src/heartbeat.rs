@@ -86,6 +86,9 @@ pub(crate) fn status_report(attempt: AttemptId, progress: Progress) -> grpc::Sta
         facts: None,
         packets: None,
         unsplittable: None,
+        can_look: true,
+        seen: Vec::new(),
+        packets_end: false,
     }
 }
 

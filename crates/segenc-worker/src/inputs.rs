@@ -28,6 +28,8 @@ const SOURCE: u32 = 0;
 pub(crate) struct Inputs {
     /// By number.
     pub(crate) media: BTreeMap<u32, MediaInput>,
+    /// The source with its pictures, where [`Self::source`] may have holes in their place.
+    pictures: Option<MediaInput>,
     open: Vec<OpenSource>,
 }
 
@@ -39,7 +41,7 @@ impl Inputs {
         task: &AssignedTask,
         folder: &Path,
     ) -> Result<Self, WorkError> {
-        let mut inputs = Self { media: BTreeMap::new(), open: Vec::new() };
+        let mut inputs = Self { media: BTreeMap::new(), pictures: None, open: Vec::new() };
         let mut copies = Vec::new();
         for input in &task.inputs {
             if let Some(media) = servers_own(session, input).await {
@@ -61,12 +63,19 @@ impl Inputs {
                 None => {
                     let original = original(&task.work);
                     let key = SourceKey { job: task.job.0, original, size: input.size };
-                    let opened = cache.open(key, upstream, view(&task.work));
-                    let source = opened.map_err(|error| {
-                        WorkError::Failed(failures::scratch("make a file", &error))
-                    })?;
+                    let open = |view| {
+                        cache.open(key, upstream.clone(), view).map_err(|error| {
+                            WorkError::Failed(failures::scratch("make a file", &error))
+                        })
+                    };
+                    let source = open(view(&task.work))?;
                     inputs.media.insert(input.num, MediaInput::Url(source.url.clone()));
                     inputs.open.push(source);
+                    if task.work == Work::Analysis {
+                        let plain = open(View::Plain)?;
+                        inputs.pictures = Some(MediaInput::Url(plain.url.clone()));
+                        inputs.open.push(plain);
+                    }
                 }
             }
         }
@@ -85,6 +94,16 @@ impl Inputs {
     /// The source.
     pub(crate) fn source(&self) -> Result<&MediaInput, WorkError> {
         self.media_of(SOURCE)
+    }
+
+    /// The source for somebody who looks at its pictures.
+    pub(crate) fn pictures(&self) -> Result<&MediaInput, WorkError> {
+        self.pictures.as_ref().map_or_else(|| self.source(), Ok)
+    }
+
+    /// All that programs may open.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &MediaInput> {
+        self.media.values().chain(&self.pictures)
     }
 
     /// The input of this number.

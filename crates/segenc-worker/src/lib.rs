@@ -19,6 +19,7 @@ mod heartbeat;
 mod hours;
 mod identity;
 mod inputs;
+mod looking;
 mod occupancy;
 mod presence;
 mod pulse;
@@ -28,10 +29,12 @@ mod server;
 mod shared_files;
 mod slots;
 mod source_cache;
+mod spans;
 mod thumbnail;
 mod timetable;
 mod upload;
 mod upstream;
+mod wakefulness;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -54,6 +57,7 @@ use crate::server::{Server, Session};
 use crate::slots::Stopped;
 use crate::source_cache::SourceCache;
 pub use crate::thumbnail::Thumbnails;
+pub use crate::wakefulness::Wakefulness;
 
 /// Between two registrations at least this: a server that forgets its workers at once is not flooded.
 const REJOIN_FIRST: Duration = Duration::from_millis(500);
@@ -88,9 +92,17 @@ pub struct WorkerConfig {
     pub launcher: Option<PathBuf>,
     /// Whether small pictures of what it encodes are made for people who look on.
     pub thumbnails: Thumbnails,
+    /// Whether the computer may go to sleep while it encodes.
+    pub wakefulness: Wakefulness,
     /// Where it shows that it lives.
     pub pulse: Pulse,
+    /// What joins the span of an attempt to the job's trace, whose place in it the server tells (W3C Trace Context);
+    /// `None`: nothing is traced.
+    pub join_trace: Option<JoinTrace>,
 }
+
+/// Joins a span to a trace. What it cannot read leaves the span alone.
+pub type JoinTrace = fn(&tracing::Span, &str);
 
 /// Which encoders a worker tries, and offers if they work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +167,11 @@ async fn live(config: WorkerConfig, mut leave: watch::Receiver<Leave>) -> Result
     let threads = profile.cores.div_ceil(slots.max(1)).max(1);
     let launcher = confining(config.launcher.clone());
     let thumbnails = config.thumbnails;
-    let workshop = Arc::new(Workshop { tools, scratch, cache, threads, launcher, thumbnails });
+    let join_trace = config.join_trace;
+    let wakefulness = config.wakefulness;
+    let workshop =
+        Workshop { tools, scratch, cache, threads, launcher, thumbnails, wakefulness, join_trace };
+    let workshop = Arc::new(workshop);
     let registration = Registration {
         server: &server,
         join: &config.join,

@@ -107,6 +107,13 @@ impl Places {
         entered.then(|| Place { places: self.clone(), attempt })
     }
 
+    /// Waits until an attempt is held.
+    pub(crate) async fn held(&self) {
+        let mut changes = self.occupancy.subscribe();
+        // As below.
+        let _ = changes.wait_for(|occupancy| !occupancy.stages.is_empty()).await;
+    }
+
     /// Waits until no attempt is held.
     pub(crate) async fn empty(&self) {
         let mut changes = self.occupancy.subscribe();

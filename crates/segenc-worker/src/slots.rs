@@ -15,7 +15,9 @@ use crate::attempt::{self, Workshop};
 use crate::backoff::Backoff;
 use crate::occupancy::{Asking, Place, Places};
 use crate::server::{CallError, Session};
+use crate::spans;
 use crate::timetable::Shift;
+use crate::wakefulness::Watcher;
 
 /// An answer without a task normally comes after a long wait; one that comes sooner is not asked for
 /// again before this.
@@ -45,6 +47,7 @@ pub(crate) async fn work(
     leave: &mut watch::Receiver<Leave>,
 ) -> Stopped {
     let places = Places::new(slots);
+    let _awake = Watcher::follow(workshop.wakefulness, &places);
     let stop = session.lost.child_token();
     let mut attempts = JoinSet::new();
     let mut asks = JoinSet::new();
@@ -62,10 +65,11 @@ pub(crate) async fn work(
                     let (job, id) = (task.job.0, task.attempt);
                     let (number, of) = (id.number.0, id.task.0);
                     let span = tracing::info_span!("attempt", job, task = of, attempt = number);
+                    let work = span.in_scope(|| spans::work(&task, workshop.join_trace));
                     let run = async move {
                         attempt::run(&workshop, &session, task, place, cancel).await;
                     };
-                    attempts.spawn(run.instrument(span));
+                    attempts.spawn(run.instrument(work).instrument(span));
                 }
                 // After the task has its place, so that the room is not given away twice.
                 drop::<Asking>(asking);

@@ -66,6 +66,8 @@ impl ApiError {
             Self::Strange { .. } => Exit::Failed,
             Self::Refused(problem) => match problem.status {
                 401 => Exit::Unauthorised,
+                // The wish was right; the world was not.
+                422 if problem.kind == "not-delivered" => Exit::Failed,
                 403 if problem.kind != "path-not-allowed" => Exit::Unauthorised,
                 400 | 403 | 404 | 422 => Exit::Usage,
                 _ => Exit::Failed,
@@ -92,7 +94,8 @@ impl ApiError {
             }),
             Self::Refused(problem) if problem.kind == "not-found" => {
                 problem.hint.clone().or_else(|| {
-                    Some("`segenc jobs list` and `segenc workers list` show what is there".to_owned())
+                    let lists = "`segenc jobs`, `workers`, `watch` and `notifications` list what is there";
+                    Some(lists.to_owned())
                 })
             }
             Self::Refused(problem) => problem.hint.clone(),
@@ -167,6 +170,15 @@ impl Api {
         body: &B,
     ) -> Result<T, ApiError> {
         self.answer(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Puts something in its place.
+    pub(crate) async fn put<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ApiError> {
+        self.answer(self.request(Method::PUT, path).json(body)).await
     }
 
     /// Asks for something to be made once, however often the same is asked with this key.
@@ -251,6 +263,7 @@ mod tests {
             (403, "path-not-allowed", Exit::Usage),
             (404, "job-unknown", Exit::Usage),
             (422, "option-refused", Exit::Usage),
+            (422, "not-delivered", Exit::Failed),
             (409, "job-is-final", Exit::Failed),
             (507, "disk-full", Exit::Failed),
         ] {

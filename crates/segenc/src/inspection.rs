@@ -4,10 +4,12 @@
 
 use std::path::Path;
 
-use segenc_core::plan::{PlanError, Planner, Segment};
-use segenc_core::source::SourceFacts;
+use segenc_core::plan::{PlanError, Planner, Segment, Unsplittable};
+use segenc_core::source::{Packet, SourceFacts};
 use segenc_media::confinement::Confinement;
-use segenc_media::{Attempt, Copied, MediaInput, Tools, WorkError};
+use segenc_media::{
+    Attempt, Copied, LookedAt, MediaInput, PacketReader, Tools, WorkError, look_for_scene,
+};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +50,8 @@ impl Inspection {
         segenc_media::probe(&self.attempt(&input), &input).await.map_err(failed)
     }
 
-    /// Reads the film's packets into the planner. Gives the segments, or why there are none.
+    /// Reads the film's packets into the planner, and looks at pictures where it says so. Gives the segments, or why
+    /// there are none.
     pub(crate) async fn segments(
         &self,
         source: &Path,
@@ -56,46 +59,34 @@ impl Inspection {
         planner: &mut Planner,
     ) -> anyhow::Result<Result<Vec<Segment>, String>> {
         let film = planner.header().film.as_ref().filter(|_| planner.wants_packets());
-        let Some(stream) = film.map(|film| film.stream) else { return Ok(Ok(Vec::new())) };
+        let film = film.and_then(|film| facts.streams.iter().find(|one| one.index == film.stream));
+        let Some(film) = film else { return Ok(Ok(Vec::new())) };
         let input = MediaInput::File(source.to_owned());
         let attempt = self.attempt(&input);
-        let mut segments = Vec::new();
-        if planner.header().decoded_from.is_copy() {
+        let planned = if planner.header().decoded_from.is_copy() {
             let beside = planner.header().beside(facts);
-            let copied = segenc_media::copy_film(&attempt, &input, facts, stream, &beside);
+            let copied = segenc_media::copy_film(&attempt, &input, facts, film.index, &beside);
             let copy = match copied.await.map_err(failed)? {
                 Copied::Made(copy) => copy,
                 Copied::Unsplittable(reason) => return Ok(Err(reason)),
             };
-            return Ok(planner
-                .push(&copy.packets)
-                .and_then(|mut segments| {
-                    segments.extend(planner.finish()?);
-                    Ok(segments)
-                })
-                .map_err(|unsplittable| unsplittable.reason));
-        }
-        let film = facts.streams.iter().find(|known| known.index == stream);
-        if let Some(film) = film {
-            let looked =
-                segenc_media::why_packets_are_no_pictures(&attempt, &input, facts, film).await;
-            if let Some(reason) = looked.map_err(failed)? {
+            let file = MediaInput::File(copy.path);
+            let packets = Packets::Listed(copy.packets);
+            cut(&attempt, LookedAt::copy(&file, film), packets, planner).await
+        } else {
+            let odd = segenc_media::why_packets_are_no_pictures(&attempt, &input, facts, film);
+            if let Some(reason) = odd.await.map_err(failed)? {
                 return Ok(Err(reason));
             }
+            let reader = segenc_media::packets(&attempt, &input, facts, film.index);
+            let packets = Packets::Read(reader.await.map_err(failed)?);
+            cut(&attempt, LookedAt::source(&input, facts, film), packets, planner).await
+        };
+        match planned {
+            Ok(segments) => Ok(Ok(segments)),
+            Err(Stop::Unsplittable(Unsplittable { reason })) => Ok(Err(reason)),
+            Err(Stop::Failed(error)) => Err(failed(error)),
         }
-        let mut reader =
-            segenc_media::packets(&attempt, &input, facts, stream).await.map_err(failed)?;
-        while let Some(packets) = reader.next_batch(BATCH_PACKETS).await.map_err(failed)? {
-            match planner.push(&packets) {
-                Ok(planned) => segments.extend(planned),
-                Err(unsplittable) => return Ok(Err(unsplittable.reason)),
-            }
-        }
-        match planner.finish() {
-            Ok(planned) => segments.extend(planned),
-            Err(unsplittable) => return Ok(Err(unsplittable.reason)),
-        }
-        Ok(Ok(segments))
     }
 
     fn attempt(&self, input: &MediaInput) -> Attempt<'_> {
@@ -110,6 +101,60 @@ impl Inspection {
             suspension: None,
         }
     }
+}
+
+/// Where the film's packets come from.
+enum Packets {
+    Listed(Vec<Packet>),
+    Read(PacketReader),
+}
+
+impl Packets {
+    async fn next_batch(&mut self) -> Result<Option<Vec<Packet>>, WorkError> {
+        match self {
+            Self::Listed(packets) if packets.is_empty() => Ok(None),
+            Self::Listed(packets) => Ok(Some(std::mem::take(packets))),
+            Self::Read(reader) => reader.next_batch(BATCH_PACKETS).await,
+        }
+    }
+}
+
+/// Why there are no segments.
+enum Stop {
+    Unsplittable(Unsplittable),
+    Failed(WorkError),
+}
+
+impl From<Unsplittable> for Stop {
+    fn from(unsplittable: Unsplittable) -> Self {
+        Self::Unsplittable(unsplittable)
+    }
+}
+
+impl From<WorkError> for Stop {
+    fn from(error: WorkError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Plans to the end, one look after the other.
+async fn cut(
+    attempt: &Attempt<'_>,
+    at: LookedAt<'_>,
+    mut packets: Packets,
+    planner: &mut Planner,
+) -> Result<Vec<Segment>, Stop> {
+    let mut segments = Vec::new();
+    while let Some(batch) = packets.next_batch().await? {
+        segments.extend(planner.push(&batch)?);
+    }
+    segments.extend(planner.end_of_packets()?);
+    while let Some(look) = planner.looks().first() {
+        let scene = look_for_scene(attempt, at, look).await?;
+        segments.extend(planner.seen(look.until, scene)?);
+    }
+    segments.extend(planner.finish()?);
+    Ok(segments)
 }
 
 /// A wish that does not fit the source.

@@ -27,6 +27,7 @@ mod progress;
 mod quantities;
 mod table;
 mod terminal;
+mod traces;
 mod upload;
 mod wiring;
 
@@ -41,12 +42,11 @@ fn main() -> ExitCode {
         terminal::say(&failure);
         return ExitCode::from(Exit::Failed.code());
     }
-    let arguments = match Arguments::try_parse() {
+    let mut arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return wrong_usage(&error),
     };
     let voice = arguments.voice;
-    logging::start(&arguments);
     segenc_proto::connect::install_crypto_provider();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -55,7 +55,11 @@ fn main() -> ExitCode {
             return ExitCode::from(Exit::Failed.code());
         }
     };
-    let outcome = runtime.block_on(run(arguments));
+    let outcome = match logging::start(&mut arguments, runtime.handle()) {
+        Ok(()) => runtime.block_on(run(arguments)),
+        Err(error) => Err(error),
+    };
+    traces::finish();
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,6 +76,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Jobs(flags) => commands::jobs::run(flags, voice).await,
         Command::Workers(flags) => commands::workers::run(flags, voice).await,
         Command::Doctor(flags) => commands::doctor::run(flags, voice).await,
+        Command::Watch(flags) => commands::watch::run(flags, voice).await,
+        Command::Notifications(flags) => commands::notifications::run(flags, voice).await,
         Command::Presets(flags) => commands::presets::run(flags, voice),
         Command::Top(flags) => commands::top::run(flags, voice).await,
         Command::Plan(flags) => commands::plan::run(flags, voice).await,

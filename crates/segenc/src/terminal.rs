@@ -6,7 +6,10 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
 
+use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::quantities::cut;
 
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
@@ -80,7 +83,52 @@ pub(crate) fn table_width() -> Option<usize> {
     std::env::var("COLUMNS")
         .ok()
         .and_then(|columns| columns.parse().ok())
-        .or_else(|| console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)))
+        .or_else(|| Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)))
+}
+
+/// Whether colours make sense on stderr: a person looks, and does not refuse them (<https://no-color.org>).
+pub(crate) fn wants_colour() -> bool {
+    is_interactive() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Rows and columns of a terminal that does not tell.
+const SIZE_DEFAULT: (usize, usize) = (24, 80);
+
+/// A picture on stdout that is drawn again in its place.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    term: Term,
+    drawn: usize,
+}
+
+impl Screen {
+    /// The terminal, if stdout is one.
+    pub(crate) fn of_stdout() -> Option<Self> {
+        let term = Term::stdout();
+        term.is_term().then_some(Self { term, drawn: 0 })
+    }
+
+    /// Lines that fit into it, with one left for the cursor.
+    pub(crate) fn lines_max(&self) -> usize {
+        self.size().0.saturating_sub(1)
+    }
+
+    /// Draws these lines in the place of those before.
+    pub(crate) fn draw(&mut self, lines: &[String]) {
+        let columns = self.size().1;
+        // A terminal that does not follow shows an old picture, and the next one is drawn all the same.
+        let _ = self.term.clear_last_lines(self.drawn);
+        for line in lines {
+            let _ = self.term.write_line(&cut(&harmless(line), columns));
+        }
+        self.drawn = lines.len();
+    }
+
+    fn size(&self) -> (usize, usize) {
+        self.term
+            .size_checked()
+            .map_or(SIZE_DEFAULT, |(rows, columns)| (usize::from(rows), usize::from(columns)))
+    }
 }
 
 /// Where log lines go: to stderr, past the bar.

@@ -10,13 +10,14 @@ use segenc_media::{Tools, confinement};
 use segenc_proto::connect::JoinString;
 use segenc_server::{RunningServer, ServerConfig, SpecRefusal, StartError};
 use segenc_worker::{
-    Encoders, Hours, Leave, Pulse, ServerFiles, Thumbnails, WorkerConfig, WorkerError,
+    Encoders, Hours, Leave, Pulse, ServerFiles, Thumbnails, Wakefulness, WorkerConfig, WorkerError,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::halt::Halt;
 use crate::inspection::INSTALL_FFMPEG;
+use crate::traces;
 
 /// Parses ffmpeg's output options for the server.
 pub(crate) fn parse_spec(
@@ -98,6 +99,8 @@ pub(crate) struct WorkerPlace {
     pub(crate) hours: Option<Hours>,
     /// Whether anybody looks at small pictures of what it encodes.
     pub(crate) thumbnails: Thumbnails,
+    /// Whether the computer may go to sleep while it encodes.
+    pub(crate) wakefulness: Wakefulness,
 }
 
 /// This very program confines those that it starts (see [`confinement`]).
@@ -135,8 +138,10 @@ impl RunningWorker {
             tools: place.tools,
             hours: place.hours,
             thumbnails: place.thumbnails,
+            wakefulness: place.wakefulness,
             launcher: launcher(),
             pulse: pulse.clone(),
+            join_trace: traces::join(),
         };
         Self { leave, pulse, task: tokio::spawn(segenc_worker::run(config, told)) }
     }

@@ -17,6 +17,7 @@ fn a_backup_of_a_running_server_opens_a_server_elsewhere() {
     stage.run(&words).with_code(1).saying("exists already").saying("choose another name");
     stage.run(&["restore", "b.tar", "--data-dir", "farm"]).with_code(1).saying("is not empty");
     stage.run(&["restore", "film.mkv", "--data-dir", "x"]).with_code(1).saying("no backup");
+    assert!(!stage.exists("x"), "a restore that failed leaves nothing");
     stage.run(&["backup", "c.tar", "--data-dir", "x-none"]).with_code(1).saying("no data");
     stage.run(&["restore", "b.tar", "--data-dir", "elsewhere"]).with_code(0).saying("segenc serve");
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 /// Runs all steps; stops at the first that fails.
 pub(crate) fn run(root: &Path) -> Result<()> {
     step("tidy", || crate::tidy::run(root))?;
+    step("dependencies", || crate::deny::run(root))?;
     let cargo = |name: &str, args: &[&str]| step(name, || run_cargo(root, args));
     cargo("formatting", &["fmt", "--all", "--check"])?;
     cargo(

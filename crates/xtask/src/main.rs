@@ -1,9 +1,10 @@
-//! Repository tasks: `cargo xtask check | tidy | sim | chaos | bench | fixtures | conformance`.
+//! Repository tasks: `cargo xtask check | tidy | deny | sim | chaos | bench | fixtures | conformance`.
 
 mod bench;
 mod chaos;
 mod check;
 mod conformance;
+mod deny;
 mod fixtures;
 mod release;
 mod sim;
@@ -28,6 +29,8 @@ enum Task {
     Check,
     /// What the compiler cannot guard: file sizes, words, invariants stated as absences.
     Tidy,
+    /// Licences, sources and known faults of dependencies (`deny.toml`), as far as that can be looked at here.
+    Deny,
     /// The pool's rules on a simulated farm with seeded faults.
     Sim {
         /// How many seeds.
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Check => check::run(&root()),
         Task::Tidy => tidy::run(&root()),
+        Task::Deny => deny::run(&root()),
         Task::Sim { seeds, seed } => sim::run(seeds, seed),
         Task::Chaos(options) => chaos::run(&root(), &options),
         Task::Bench { name } => bench::run(&root(), &name),

@@ -26,6 +26,8 @@ export type NotificationEvent = Schemas['NotificationEvent'];
 export type CreateNotification = Schemas['CreateNotification'];
 export type Pairing = Schemas['PairingView'];
 export type Join = Schemas['JoinView'];
+export type Passkey = Schemas['PasskeyView'];
+export type PasskeyPlaces = Schemas['PasskeyPlaces'];
 
 /** What the server did not do, and why. */
 export class Problem extends Error {
@@ -82,15 +84,24 @@ async function json<T>(method: Method, path: string, body?: unknown): Promise<T>
   return (await send(method, path, body)).json() as Promise<T>;
 }
 
+/** What the browser is to hand to its devices. */
+type Challenge<Options> = { public_key: Options };
+
 export type JobVerb = 'cancel' | 'pause' | 'resume' | 'retry';
 export type WorkerVerb = 'drain' | 'pause' | 'resume' | 'release';
 
 export const api = {
   session: () => json<Session>('GET', '/api/session'),
-  logIn: (login: { code: string } | { secret: string }) => json<Session>('POST', '/api/session', login),
+  logIn: (login: { code: string } | { secret: string } | { passkey: unknown }) => json<Session>('POST', '/api/session', login),
   logOut: () => send('DELETE', '/api/session'),
   setPassword: (wish: { role: 'operator' | 'viewer'; password?: string; current?: string }) =>
     json<Session>('PUT', '/api/session/password', wish),
+  passkeys: () => json<Passkey[]>('GET', '/api/passkeys'),
+  askForPasskey: (wish: { name: string }) => json<Challenge<PublicKeyCredentialCreationOptionsJSON>>('POST', '/api/passkeys/registration', wish),
+  addPasskey: (wish: { credential: unknown }) => json<Passkey>('POST', '/api/passkeys', wish),
+  removePasskey: (id: string) => send('DELETE', `/api/passkeys/${id}`),
+  passkeyPlaces: () => json<PasskeyPlaces>('GET', '/api/passkeys/login'),
+  askForLogin: () => json<Challenge<PublicKeyCredentialRequestOptionsJSON>>('POST', '/api/passkeys/login'),
   server: () => json<Server>('GET', '/api/server'),
   job: (id: number) => json<Job>('GET', `/api/jobs/${id}`),
   task: (job: number, task: number) => json<Task>('GET', `/api/jobs/${job}/tasks/${task}`),

@@ -15,7 +15,7 @@ export interface paths {
          * All jobs and workers now, and then what changes.
          * @description The first event after every connection is complete, so `Last-Event-ID` is not needed.
          */
-        get: operations["follow"];
+        get: operations["get_events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -32,10 +32,10 @@ export interface paths {
             cookie?: never;
         };
         /** The jobs, newest first. */
-        get: operations["list"];
+        get: operations["get_jobs"];
         put?: never;
         /** Makes a job. */
-        post: operations["create"];
+        post: operations["post_jobs"];
         delete?: never;
         options?: never;
         head?: never;
@@ -50,11 +50,11 @@ export interface paths {
             cookie?: never;
         };
         /** One job. */
-        get: operations["show"];
+        get: operations["get_jobs_id"];
         put?: never;
         post?: never;
         /** Forgets a job that has ended or is held, with its bytes; an output that was put into place stays. */
-        delete: operations["delete"];
+        delete: operations["delete_jobs_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -70,7 +70,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Stops it. Again changes nothing. */
-        post: operations["cancel"];
+        post: operations["post_jobs_id_cancel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -89,7 +89,7 @@ export interface paths {
          * @description With `with=tasks` there are events `tasks` too (`TaskChanges`), and the stream goes on after the job's end.
          *     The first events after every connection tell everything, so `Last-Event-ID` is not needed.
          */
-        get: operations["follow"];
+        get: operations["get_jobs_id_events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -106,7 +106,7 @@ export interface paths {
             cookie?: never;
         };
         /** The ends of the logs of all attempts that failed, as text. */
-        get: operations["logs"];
+        get: operations["get_jobs_id_logs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -123,13 +123,13 @@ export interface paths {
             cookie?: never;
         };
         /** The finished output, whole or in part. */
-        get: operations["output"];
+        get: operations["get_jobs_id_output"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         /** The finished output, whole or in part. */
-        head: operations["output"];
+        head: operations["head_jobs_id_output"];
         patch?: never;
         trace?: never;
     };
@@ -143,7 +143,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Lets nothing new of it start. */
-        post: operations["pause"];
+        post: operations["post_jobs_id_pause"];
         delete?: never;
         options?: never;
         head?: never;
@@ -158,7 +158,7 @@ export interface paths {
             cookie?: never;
         };
         /** What was made, by whom, and what was checked. */
-        get: operations["report"];
+        get: operations["get_jobs_id_report"];
         put?: never;
         post?: never;
         delete?: never;
@@ -177,7 +177,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Starts a held job, or goes on with a paused one. */
-        post: operations["resume"];
+        post: operations["post_jobs_id_resume"];
         delete?: never;
         options?: never;
         head?: never;
@@ -194,7 +194,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Takes up a failed or canceled job again; what is done stays done. */
-        post: operations["retry"];
+        post: operations["post_jobs_id_retry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -209,7 +209,7 @@ export interface paths {
             cookie?: never;
         };
         /** The picture of a segment, if its worker has sent one; a title in one piece is segment 0. */
-        get: operations["of_segment"];
+        get: operations["get_jobs_id_segments_segment_thumbnail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -226,13 +226,13 @@ export interface paths {
             cookie?: never;
         };
         /** The source, whole or in part. */
-        get: operations["bytes"];
+        get: operations["get_jobs_id_source"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         /** The source, whole or in part. */
-        head: operations["bytes"];
+        head: operations["head_jobs_id_source"];
         patch?: never;
         trace?: never;
     };
@@ -244,7 +244,7 @@ export interface paths {
             cookie?: never;
         };
         /** What is in the source; 409 until the analysis has looked. */
-        get: operations["streams"];
+        get: operations["get_jobs_id_source_streams"];
         put?: never;
         post?: never;
         delete?: never;
@@ -261,7 +261,7 @@ export interface paths {
             cookie?: never;
         };
         /** Its tasks with their attempts. */
-        get: operations["tasks"];
+        get: operations["get_jobs_id_tasks"];
         put?: never;
         post?: never;
         delete?: never;
@@ -278,7 +278,7 @@ export interface paths {
             cookie?: never;
         };
         /** One task, with the logs of its failures. */
-        get: operations["task"];
+        get: operations["get_jobs_id_tasks_task"];
         put?: never;
         post?: never;
         delete?: never;
@@ -295,7 +295,7 @@ export interface paths {
             cookie?: never;
         };
         /** A picture of the job, from about a third into the film. */
-        get: operations["of_job"];
+        get: operations["get_jobs_id_thumbnail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -312,13 +312,13 @@ export interface paths {
             cookie?: never;
         };
         /** An input of a task, whole or in part, or the structure of a source. */
-        get: operations["input"];
+        get: operations["get_jobs_job_id_tasks_task_id_input_num"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         /** An input of a task, whole or in part, or the structure of a source. */
-        head: operations["input"];
+        head: operations["head_jobs_job_id_tasks_task_id_input_num"];
         patch?: never;
         trace?: never;
     };
@@ -331,7 +331,7 @@ export interface paths {
         };
         get?: never;
         /** Takes an output from its first byte on. */
-        put: operations["put"];
+        put: operations["put_jobs_job_id_tasks_task_id_output"];
         post?: never;
         delete?: never;
         options?: never;
@@ -339,9 +339,9 @@ export interface paths {
          * Tells how much of an output has arrived. An upload that is still under way on another connection is ended
          *     by the question: its client asks because it has lost it.
          */
-        head: operations["offset"];
+        head: operations["head_jobs_job_id_tasks_task_id_output"];
         /** Goes on with an output that broke off. */
-        patch: operations["patch"];
+        patch: operations["patch_jobs_job_id_tasks_task_id_output"];
         trace?: never;
     };
     "/api/jobs/{job_id}/tasks/{task_id}/thumbnail": {
@@ -357,7 +357,7 @@ export interface paths {
          * @description Optional: people see it along the film. The attempt must be the worker's, and current or the one that
          *     succeeded.
          */
-        put: operations["put"];
+        put: operations["put_jobs_job_id_tasks_task_id_thumbnail"];
         post?: never;
         delete?: never;
         options?: never;
@@ -373,7 +373,7 @@ export interface paths {
             cookie?: never;
         };
         /** What is in a folder of a media root; without a path the roots themselves. */
-        get: operations["list"];
+        get: operations["get_media"];
         put?: never;
         post?: never;
         delete?: never;
@@ -390,10 +390,10 @@ export interface paths {
             cookie?: never;
         };
         /** Who is told of what, without anything secret. */
-        get: operations["list"];
+        get: operations["get_notifications"];
         put?: never;
         /** Tells somebody from now on. */
-        post: operations["create"];
+        post: operations["post_notifications"];
         delete?: never;
         options?: never;
         head?: never;
@@ -411,7 +411,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Tells somebody no more. */
-        delete: operations["delete"];
+        delete: operations["delete_notifications_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -427,7 +427,24 @@ export interface paths {
         get?: never;
         put?: never;
         /** Sends a test, and answers whether it arrived. */
-        post: operations["test"];
+        post: operations["post_notifications_id_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This description. */
+        get: operations["get_openapi_json"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -444,8 +461,78 @@ export interface paths {
         get?: never;
         put?: never;
         /** What these options would make. Refused options are an answer here, not an error. */
-        post: operations["check"];
+        post: operations["post_options_check"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The passkeys, the newest first. A viewer sees those that this login made or was let in by. */
+        get: operations["get_passkeys"];
+        put?: never;
+        /** Keeps the passkey that the browser has made. */
+        post: operations["post_passkeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/passkeys/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where passkeys work, and whether there are any. Open to everybody: it says whether the page offers them. */
+        get: operations["get_passkeys_login"];
+        put?: never;
+        /** Begins a login by passkey. The answer is for `navigator.credentials.get`, whose own goes to `POST /api/session`. */
+        post: operations["post_passkeys_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/passkeys/registration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a passkey for who is logged in. The answer is for `navigator.credentials.create`. */
+        post: operations["post_passkeys_registration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Makes a passkey worthless and closes the logins that it opened. Operators may do so with all, viewers with their own. */
+        delete: operations["delete_passkeys_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -459,7 +546,7 @@ export interface paths {
             cookie?: never;
         };
         /** Options under a name, to begin with. */
-        get: operations["list"];
+        get: operations["get_presets"];
         put?: never;
         post?: never;
         delete?: never;
@@ -477,10 +564,10 @@ export interface paths {
         };
         get?: never;
         /** Writes an own preset, in the place of one of its name; a built-in one is hidden by it, not lost. */
-        put: operations["put"];
+        put: operations["put_presets_name"];
         post?: never;
         /** Forgets an own preset. */
-        delete: operations["delete"];
+        delete: operations["delete_presets_name"];
         options?: never;
         head?: never;
         patch?: never;
@@ -494,7 +581,7 @@ export interface paths {
             cookie?: never;
         };
         /** Who answers here. */
-        get: operations["show"];
+        get: operations["get_server"];
         put?: never;
         post?: never;
         delete?: never;
@@ -511,12 +598,12 @@ export interface paths {
             cookie?: never;
         };
         /** Who I am. */
-        get: operations["show"];
+        get: operations["get_session"];
         put?: never;
-        /** Logs a browser in: with a one-time code, a password or a token. The answer sets a cookie. */
-        post: operations["log_in"];
+        /** Logs a browser in: with a one-time code, a password, a token or a passkey. The answer sets a cookie. */
+        post: operations["post_session"];
         /** Logs the browser out. */
-        delete: operations["log_out"];
+        delete: operations["delete_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -531,7 +618,7 @@ export interface paths {
         };
         get?: never;
         /** Sets the password of a role. Other browsers of this role have to log in again. */
-        put: operations["set_password"];
+        put: operations["put_session_password"];
         post?: never;
         delete?: never;
         options?: never;
@@ -547,10 +634,10 @@ export interface paths {
             cookie?: never;
         };
         /** The tokens that were made for programs, the newest first; not what they are. */
-        get: operations["list"];
+        get: operations["get_tokens"];
         put?: never;
         /** Makes a token for a program. Only this answer holds it. */
-        post: operations["create"];
+        post: operations["post_tokens"];
         delete?: never;
         options?: never;
         head?: never;
@@ -568,7 +655,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Makes a program's token worthless. */
-        delete: operations["delete"];
+        delete: operations["delete_tokens_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -584,7 +671,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Announces a file. */
-        post: operations["create"];
+        post: operations["post_uploads"];
         delete?: never;
         options?: never;
         head?: never;
@@ -602,12 +689,12 @@ export interface paths {
         put?: never;
         post?: never;
         /** Takes an upload back. */
-        delete: operations["delete"];
+        delete: operations["delete_uploads_id"];
         options?: never;
         /** Tells how much has arrived. */
-        head: operations["offset"];
+        head: operations["head_uploads_id"];
         /** Adds bytes at the offset that has been reached. They are on the disk before the answer. */
-        patch: operations["append"];
+        patch: operations["patch_uploads_id"];
         trace?: never;
     };
     "/api/watch-folders": {
@@ -618,7 +705,7 @@ export interface paths {
             cookie?: never;
         };
         /** The folders that are watched, and how it goes. */
-        get: operations["list"];
+        get: operations["get_watch_folders"];
         put?: never;
         post?: never;
         delete?: never;
@@ -636,10 +723,10 @@ export interface paths {
         };
         get?: never;
         /** Watches a folder, or changes how it is watched. What became of its files stays known. */
-        put: operations["put"];
+        put: operations["put_watch_folders_name"];
         post?: never;
         /** Watches a folder no more and forgets what became of its files. Its jobs and all files stay. */
-        delete: operations["delete"];
+        delete: operations["delete_watch_folders_name"];
         options?: never;
         head?: never;
         patch?: never;
@@ -653,7 +740,7 @@ export interface paths {
             cookie?: never;
         };
         /** What became of a folder's files, by path. */
-        get: operations["files"];
+        get: operations["get_watch_folders_name_files"];
         put?: never;
         post?: never;
         delete?: never;
@@ -672,7 +759,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Tries the files again that failed. */
-        post: operations["retry"];
+        post: operations["post_watch_folders_name_retry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -689,7 +776,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Looks at a folder now. */
-        post: operations["scan"];
+        post: operations["post_watch_folders_name_scan"];
         delete?: never;
         options?: never;
         head?: never;
@@ -704,7 +791,7 @@ export interface paths {
             cookie?: never;
         };
         /** All workers that have joined and were not removed, oldest first. */
-        get: operations["list"];
+        get: operations["get_workers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -721,7 +808,7 @@ export interface paths {
             cookie?: never;
         };
         /** How another worker joins. A secret, so for operators alone. */
-        get: operations["join"];
+        get: operations["get_workers_join"];
         put?: never;
         post?: never;
         delete?: never;
@@ -740,7 +827,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Makes a code that lets one worker in, once and within ten minutes. The one before is worthless then. */
-        post: operations["issue"];
+        post: operations["post_workers_pairing"];
         delete?: never;
         options?: never;
         head?: never;
@@ -757,7 +844,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** A worker proves that it knows the code, and is given the join token. */
-        post: operations["confirm"];
+        post: operations["post_workers_pairing_confirm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -774,7 +861,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** A worker begins to pair. Open to everybody, five times a code. */
-        post: operations["exchange"];
+        post: operations["post_workers_pairing_exchange"];
         delete?: never;
         options?: never;
         head?: never;
@@ -789,11 +876,11 @@ export interface paths {
             cookie?: never;
         };
         /** One worker. */
-        get: operations["show"];
+        get: operations["get_workers_id"];
         put?: never;
         post?: never;
         /** Forgets it; its token opens nothing any more. */
-        delete: operations["remove"];
+        delete: operations["delete_workers_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -809,7 +896,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Lets it finish what it has and take no more. */
-        post: operations["drain"];
+        post: operations["post_workers_id_drain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -829,7 +916,7 @@ export interface paths {
          * Suspends what it runs; it keeps it, and takes nothing more until it is resumed. A worker that cannot do that (on
          *     Windows, or of another make) is refused.
          */
-        post: operations["pause"];
+        post: operations["post_workers_id_pause"];
         delete?: never;
         options?: never;
         head?: never;
@@ -846,7 +933,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Takes from it at once what it has. */
-        post: operations["release"];
+        post: operations["post_workers_id_release"];
         delete?: never;
         options?: never;
         head?: never;
@@ -863,7 +950,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Lets it take tasks again, and what it was paused with go on. */
-        post: operations["resume"];
+        post: operations["post_workers_id_resume"];
         delete?: never;
         options?: never;
         head?: never;
@@ -878,7 +965,7 @@ export interface paths {
             cookie?: never;
         };
         /** The process lives. Open to everybody. */
-        get: operations["healthz"];
+        get: operations["get_healthz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -895,7 +982,7 @@ export interface paths {
             cookie?: never;
         };
         /** The farm in numbers, as Prometheus reads them. */
-        get: operations["metrics"];
+        get: operations["get_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -912,7 +999,7 @@ export interface paths {
             cookie?: never;
         };
         /** The server can work: its database answers, its disk has room. */
-        get: operations["readyz"];
+        get: operations["get_readyz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -925,6 +1012,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description `POST /api/passkeys`: what the browser made of the challenge. */
+        AddPasskey: {
+            /** @description `RegistrationResponseJSON` of WebAuthn. */
+            credential: Record<string, never>;
+        };
         /**
          * @description What becomes of a source whose result is there and verified.
          * @enum {string}
@@ -935,13 +1027,13 @@ export interface components {
             /** @description Whether it is a backup: it was begun beside another one that was late, and the first to end well counts. */
             backup?: boolean;
             /**
-             * Format: int64
+             * Format: uint64
              * @description When it ended.
              */
             ended_at?: number | null;
             failure?: components["schemas"]["FailureView"] | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Frames done so far.
              */
             frames_done: number;
@@ -951,24 +1043,24 @@ export interface components {
              */
             frames_per_second: number;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Its number within the task.
              */
             number: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Size of its output.
              */
             output_size?: number | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description When it was handed out.
              */
             started_at: number;
             /** @description `running`, `succeeded`, `failed`, `expired` or `canceled`. */
             state: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description The worker.
              */
             worker: number;
@@ -986,7 +1078,7 @@ export interface components {
             /** @description Jobs that are new or have changed, newest first. */
             jobs: components["schemas"]["JobView"][];
             /**
-             * Format: int64
+             * Format: uint64
              * @description The server's clock.
              */
             now: number;
@@ -1024,14 +1116,14 @@ export interface components {
              */
             priority?: number;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Wished segment length in seconds.
              */
             segment_seconds?: number | null;
             /** @description What is encoded. */
             source: components["schemas"]["SourceSpec"];
             /**
-             * Format: int64
+             * Format: uint64
              * @description Wished size of the finished file in bytes, met within two per cent. Instead of a quality or a bitrate.
              */
             target_size?: number | null;
@@ -1043,7 +1135,7 @@ export interface components {
             /** @description Of what; empty: of everything. */
             events?: components["schemas"]["NotificationEvent"][];
             /**
-             * Format: int64
+             * Format: uint64
              * @description Only of this job.
              */
             job?: number | null;
@@ -1080,7 +1172,7 @@ export interface components {
             /** @description SHA-256 in hex over the first and the last 64 KiB (the whole file where it is shorter). */
             head_and_tail: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Size in bytes.
              */
             size: number;
@@ -1094,27 +1186,27 @@ export interface components {
             /** @description Why its segments are decoded from a copy of the film, which the analysis makes, if they are. */
             copied_because?: string | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description When it was made.
              */
             created_at: number;
             /** @description Made as a draft, and nobody has started it: `state` is `held`, or it has ended before. */
             draft?: boolean;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Duration of the source as its container has it, in milliseconds.
              */
             duration_millis?: number | null;
             /** @description Video encoder; absent if no video is encoded. */
             encoder?: string | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description When it ended.
              */
             ended_at?: number | null;
             failure?: components["schemas"]["FailureView"] | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Its number.
              */
             id: number;
@@ -1137,12 +1229,12 @@ export interface components {
             /** @description File name of the source. */
             source_name: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Size of the source in bytes.
              */
             source_size: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description When it was let go: when it was made, or resumed for the first time if it was held.
              */
             started_at?: number;
@@ -1160,10 +1252,12 @@ export interface components {
             /** @description What stands behind `--join`. */
             join: string;
         };
-        /** @description `POST /api/session`: exactly one of the two. */
+        /** @description `POST /api/session`: exactly one of the three. */
         LogIn: {
             /** @description The code of a one-time link. */
             code?: string | null;
+            /** @description What the browser made of the challenge of `POST /api/passkeys/login`. */
+            passkey?: Record<string, never> | null;
             /** @description A password, or a token of an operator or viewer. */
             secret?: string | null;
         };
@@ -1177,7 +1271,7 @@ export interface components {
             /** @description Whether it is a folder. */
             folder: boolean;
             /**
-             * Format: int64
+             * Format: uint64
              * @description When it was changed last.
              */
             modified_at: number;
@@ -1186,7 +1280,7 @@ export interface components {
             /** @description Its path, for `source.path` or another look. */
             path: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Size in bytes; 0 for a folder.
              */
             size: number;
@@ -1201,6 +1295,11 @@ export interface components {
             path?: string | null;
             /** @description There is more than is told. */
             truncated: boolean;
+        };
+        /** @description `POST /api/passkeys/registration`: somebody who is logged in wants a passkey. */
+        NewPasskey: {
+            /** @description Whose it is, or where it is kept: for people who look at the list. */
+            name: string;
         };
         /** @description A token that was just made. */
         NewTokenView: {
@@ -1221,7 +1320,7 @@ export interface components {
             /** @description Its name, for testing and deleting it. */
             id: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Only of this job.
              */
             job?: number | null;
@@ -1230,14 +1329,14 @@ export interface components {
             /** @description Name for people. */
             label: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description When somebody was last told in vain or not.
              */
             last_at?: number | null;
             /** @description Why it was in vain the last time; absent: it arrived. */
             last_error?: string | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Messages on their way.
              */
             pending: number;
@@ -1257,7 +1356,7 @@ export interface components {
             /** @description File name of the output, where known: its ending tells the container. */
             output_name?: string | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description As in a job: wished size of the finished file in bytes.
              */
             target_size?: number | null;
@@ -1292,7 +1391,7 @@ export interface components {
             /** @description SHA-256 in hex. */
             sha256: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Size in bytes.
              */
             size: number;
@@ -1308,27 +1407,27 @@ export interface components {
                 /** @description Why its segments are decoded from a copy of the film, which the analysis makes, if they are. */
                 copied_because?: string | null;
                 /**
-                 * Format: int64
+                 * Format: uint64
                  * @description When it was made.
                  */
                 created_at: number;
                 /** @description Made as a draft, and nobody has started it: `state` is `held`, or it has ended before. */
                 draft?: boolean;
                 /**
-                 * Format: int64
+                 * Format: uint64
                  * @description Duration of the source as its container has it, in milliseconds.
                  */
                 duration_millis?: number | null;
                 /** @description Video encoder; absent if no video is encoded. */
                 encoder?: string | null;
                 /**
-                 * Format: int64
+                 * Format: uint64
                  * @description When it ended.
                  */
                 ended_at?: number | null;
                 failure?: components["schemas"]["FailureView"] | null;
                 /**
-                 * Format: int64
+                 * Format: uint64
                  * @description Its number.
                  */
                 id: number;
@@ -1351,12 +1450,12 @@ export interface components {
                 /** @description File name of the source. */
                 source_name: string;
                 /**
-                 * Format: int64
+                 * Format: uint64
                  * @description Size of the source in bytes.
                  */
                 source_size: number;
                 /**
-                 * Format: int64
+                 * Format: uint64
                  * @description When it was let go: when it was made, or resumed for the first time if it was held.
                  */
                 started_at?: number;
@@ -1375,17 +1474,17 @@ export interface components {
             /** @description The entries. */
             items: {
                 /**
-                 * Format: int64
+                 * Format: uint64
                  * @description Its job, if it got one.
                  */
                 job?: number | null;
                 /**
-                 * Format: int64
+                 * Format: uint64
                  * @description When it was changed last, then.
                  */
                 modified_at: number;
                 /**
-                 * Format: int64
+                 * Format: uint64
                  * @description When this was noted.
                  */
                 noted_at: number;
@@ -1396,7 +1495,7 @@ export interface components {
                 /** @description Why it was skipped or failed, or what else is to be said. */
                 reason?: string | null;
                 /**
-                 * Format: int64
+                 * Format: uint64
                  * @description Its size when it was taken.
                  */
                 size: number;
@@ -1409,7 +1508,7 @@ export interface components {
         /** @description The server's answer to it. */
         PairingAnswer: {
             /**
-             * Format: int64
+             * Format: uint64
              * @description Which exchange this is.
              */
             exchange: number;
@@ -1431,7 +1530,7 @@ export interface components {
         /** @description `POST /api/workers/pairing/confirm`: the worker proves that it knows the code. */
         PairingProof: {
             /**
-             * Format: int64
+             * Format: uint64
              * @description Which exchange.
              */
             exchange: number;
@@ -1445,10 +1544,52 @@ export interface components {
             /** @description What a worker calls, where it does not find the server by itself. */
             command: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Until when, in milliseconds since 1970.
              */
             expires_at: number;
+        };
+        /** @description What a browser is to hand to `navigator.credentials`. Good for one use within five minutes. */
+        PasskeyChallenge: {
+            /** @description `PublicKeyCredentialCreationOptionsJSON` or `PublicKeyCredentialRequestOptionsJSON` of WebAuthn. */
+            public_key: Record<string, never>;
+        };
+        /** @description An address of the page at which passkeys work. */
+        PasskeyOrigin: {
+            /** @description Whether somebody has a passkey for it. */
+            in_use: boolean;
+            /** @description As a browser calls it, such as `https://farm.example.org`. */
+            origin: string;
+        };
+        /** @description `GET /api/passkeys/login`: where passkeys work. Open to everybody. */
+        PasskeyPlaces: {
+            /** @description The addresses of the page at which they do; none, if the server has no name. */
+            origins: components["schemas"]["PasskeyOrigin"][];
+        };
+        /** @description A passkey as it is listed. */
+        PasskeyView: {
+            /** @description Its count went back once, so that there may be a copy: it opens nothing any more, and should be removed. */
+            copied: boolean;
+            /**
+             * Format: uint64
+             * @description When it was made.
+             */
+            created_at: number;
+            /** @description Names it. */
+            id: string;
+            /**
+             * Format: uint64
+             * @description When somebody last logged in with it.
+             */
+            last_used_at?: number | null;
+            /** @description What its owner called it. */
+            name: string;
+            /** @description Whether this login made it, or was let in by it. */
+            own: boolean;
+            /** @description The name of the server that it is for; at another one it does not work. */
+            place: string;
+            /** @description `operator` or `viewer`: what it lets its owner do. */
+            role: string;
         };
         /** @description `GET /api/presets`: options under a name, to begin with. */
         PresetView: {
@@ -1470,7 +1611,7 @@ export interface components {
             /** @description What to do. */
             hint?: string | null;
             /**
-             * Format: int32
+             * Format: uint32
              * @description HTTP status code.
              */
             status: number;
@@ -1482,17 +1623,17 @@ export interface components {
         /** @description How far a job is. */
         Progress: {
             /**
-             * Format: int64
+             * Format: uint64
              * @description Bytes of finished segments and other streams.
              */
             bytes_done: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Expected milliseconds until the end.
              */
             eta_millis?: number | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Frames encoded, finished segments and running ones.
              */
             frames_done: number;
@@ -1502,27 +1643,27 @@ export interface components {
              */
             frames_per_second: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Frames planned so far; the whole film once the plan is complete.
              */
             frames_planned: number;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Attempts running now.
              */
             running: number;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Segments (or the one whole title) finished.
              */
             segments_done: number;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Where a size is wished: segments measured so far, until all are and the bits of each are known.
              */
             segments_measured?: number | null;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Segments planned so far.
              */
             segments_planned: number;
@@ -1546,19 +1687,19 @@ export interface components {
             /** @description The checks, in order. */
             checks: components["schemas"]["CheckView"][];
             /**
-             * Format: int64
+             * Format: uint64
              * @description Processor time of all succeeded attempts in milliseconds.
              */
             cpu_millis: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Frames in the output.
              */
             frames: number;
             /** @description The job. */
             job: components["schemas"]["JobView"];
             /**
-             * Format: int32
+             * Format: uint32
              * @description Segments joined; 1 where the film was made in one piece.
              */
             segments: number;
@@ -1573,7 +1714,7 @@ export interface components {
         };
         /** @description A segment of the plan. Ticks are in `timebase`. */
         SegmentView: {
-            /** @description Why it ends there: `scene_keyframe`, `keyframe`, `frame` or `end`. */
+            /** @description Why it ends there: `scene_keyframe`, `scene`, `keyframe`, `frame` or `end`. */
             cut: string;
             /**
              * Format: int64
@@ -1581,12 +1722,12 @@ export interface components {
              */
             end: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Frames in it.
              */
             frames: number;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Position in the film, from 0.
              */
             index: number;
@@ -1604,7 +1745,7 @@ export interface components {
         /** @description `GET /api/server`: who answers here. */
         ServerView: {
             /**
-             * Format: int64
+             * Format: uint64
              * @description Free bytes for blobs.
              */
             free_bytes: number;
@@ -1642,7 +1783,7 @@ export interface components {
         /** @description `GET /api/jobs/{id}/source/streams`: what is in a job's source. */
         SourceView: {
             /**
-             * Format: int32
+             * Format: uint32
              * @description Chapters.
              */
             chapters: number;
@@ -1667,12 +1808,12 @@ export interface components {
             /** @description Whether its transfer function is one of HDR (PQ or HLG). */
             hdr: boolean;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Height in pixels.
              */
             height?: number | null;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Position in the source.
              */
             index: number;
@@ -1689,7 +1830,7 @@ export interface components {
             /** @description Whether its frames have different lengths, as far as the container tells. */
             variable_rate?: boolean;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Width in pixels.
              */
             width?: number | null;
@@ -1699,7 +1840,7 @@ export interface components {
             /** @description What is not here does not exist: the first event after every connection. */
             complete: boolean;
             /**
-             * Format: int64
+             * Format: uint64
              * @description The server's clock.
              */
             now: number;
@@ -1711,7 +1852,7 @@ export interface components {
             /** @description All tries. */
             attempts: components["schemas"]["AttemptView"][];
             /**
-             * Format: int64
+             * Format: uint64
              * @description Its number, unique over all jobs.
              */
             id: number;
@@ -1724,7 +1865,7 @@ export interface components {
         /** @description A token for a program. */
         TokenView: {
             /**
-             * Format: int64
+             * Format: uint64
              * @description When it was made.
              */
             created_at: number;
@@ -1749,7 +1890,7 @@ export interface components {
             /** @description Looked at only while this is set. */
             enabled?: boolean;
             /**
-             * Format: int64
+             * Format: uint64
              * @description The folder is looked at every so many seconds.
              */
             every_seconds?: number;
@@ -1758,7 +1899,7 @@ export interface components {
             /** @description Patterns of file names that are taken, such as `*.mkv`; empty: the usual endings of films. */
             include?: string[];
             /**
-             * Format: int32
+             * Format: uint32
              * @description Jobs of this folder that are open at the same time; the others wait their turn.
              */
             jobs_max?: number;
@@ -1780,19 +1921,19 @@ export interface components {
             /** @description Whether folders inside are looked at, too. */
             recursive?: boolean;
             /**
-             * Format: int64
+             * Format: uint64
              * @description A file has to be unchanged for so many seconds before it is taken.
              */
             settle_seconds?: number;
             /** @description Films in one of these codecs are left as they are, such as `["av1", "hevc"]`. */
             skip_codecs?: string[];
             /**
-             * Format: int32
+             * Format: uint32
              * @description Films with fewer lines are left as they are.
              */
             skip_height_below?: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Files of fewer bytes are left as they are.
              */
             skip_smaller_than?: number;
@@ -1802,38 +1943,38 @@ export interface components {
         /** @description A watch folder, and how it goes. */
         WatchFolderView: {
             /**
-             * Format: int64
+             * Format: uint64
              * @description Files that are encoded.
              */
             done: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Files that could not be encoded; tried again when they change.
              */
             failed: number;
             /** @description It stands in the server's settings file, and can be changed only there. */
             fixed: boolean;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Files with an open job.
              */
             queued: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description When it was looked at last.
              */
             scanned_at?: number | null;
             /** @description What is wished. */
             settings: components["schemas"]["WatchFolder"];
             /**
-             * Format: int64
+             * Format: uint64
              * @description Files that a rule left as they are.
              */
             skipped: number;
             /** @description Why it cannot be looked at, or not all of it. */
             trouble?: string | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Files that are not settled yet, or wait until fewer jobs are open.
              */
             waiting: number;
@@ -1841,17 +1982,17 @@ export interface components {
         /** @description A file of a watch folder. */
         WatchedFileView: {
             /**
-             * Format: int64
+             * Format: uint64
              * @description Its job, if it got one.
              */
             job?: number | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description When it was changed last, then.
              */
             modified_at: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description When this was noted.
              */
             noted_at: number;
@@ -1862,7 +2003,7 @@ export interface components {
             /** @description Why it was skipped or failed, or what else is to be said. */
             reason?: string | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Its size when it was taken.
              */
             size: number;
@@ -1884,7 +2025,7 @@ export interface components {
              */
             frames_per_second: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description The job.
              */
             job: number;
@@ -1893,17 +2034,17 @@ export interface components {
             /** @description As in a task's view. */
             kind: string;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Which segment, from 0.
              */
             segment?: number | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description When it was handed out.
              */
             started_at: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description The task.
              */
             task: number;
@@ -1911,29 +2052,29 @@ export interface components {
         /** @description A worker's share in a job: what it did that is part of the result. */
         WorkerShare: {
             /**
-             * Format: int64
+             * Format: uint64
              * @description Bytes that it made.
              */
             bytes: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Processor time of the programs that it ran, in milliseconds.
              */
             cpu_millis: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Frames that it encoded.
              */
             frames: number;
             /** @description Its name. */
             name: string;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Tasks that it did.
              */
             tasks: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description The worker.
              */
             worker: number;
@@ -1941,41 +2082,43 @@ export interface components {
         /** @description A worker. */
         WorkerView: {
             /**
-             * Format: int64
+             * Format: uint64
              * @description Bytes of outputs that it delivered since the server started.
              */
             bytes_delivered: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Bytes of inputs that it fetched over HTTP since the server started.
              */
             bytes_fetched: number;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Logical processors.
              */
             cores: number;
             /** @description Encoders that work there. */
             encoders: string[];
             /**
-             * Format: int64
+             * Format: uint64
              * @description Attempts that failed or expired.
              */
             failed: number;
             /** @description ffmpeg's version. */
             ffmpeg_version: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Its number.
              */
             id: number;
+            /** @description Why it is given nothing of what waits, where that is not to be seen otherwise: its encoder is another build. */
+            idle_because?: string | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description When it was last heard of.
              */
             last_seen_at?: number | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Memory in bytes.
              */
             memory_bytes: number;
@@ -1988,29 +2131,29 @@ export interface components {
             /** @description Why it was taken out. */
             reason?: string | null;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Until when it asks for nothing, because its hours are over.
              */
             resting_until?: number | null;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Attempts it holds now.
              */
             running: number;
             /**
-             * Format: int32
+             * Format: uint32
              * @description Tasks side by side.
              */
             slots: number;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Of these, bytes of sources; the others are parts to be merged.
              */
             source_bytes_fetched: number;
             /** @description `active`, `draining`, `paused`, `taken_out` or `signed_off`. */
             state: string;
             /**
-             * Format: int64
+             * Format: uint64
              * @description Attempts that succeeded.
              */
             succeeded: number;
@@ -2039,7 +2182,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    follow: {
+    get_events: {
         parameters: {
             query?: never;
             header?: never;
@@ -2048,17 +2191,49 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["Changes"];
+                    "text/event-stream": {
+                        /** @description JSON: `Changes`, unless `event` says something else */
+                        data: string;
+                        event?: string;
+                    };
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    list: {
+    get_jobs: {
         parameters: {
             query?: {
                 /** @description only these states, separated by commas */
@@ -2074,6 +2249,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2082,15 +2258,45 @@ export interface operations {
                     "application/json": components["schemas"]["Page_JobView"];
                 };
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    create: {
+    post_jobs: {
         parameters: {
             query?: never;
             header?: {
@@ -2115,35 +2321,83 @@ export interface operations {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
+            /** @description made */
             201: {
                 headers: {
+                    /** @description the job */
+                    Location?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    show: {
+    get_jobs_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -2154,6 +2408,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2162,15 +2417,45 @@ export interface operations {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    delete: {
+    delete_jobs_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -2181,27 +2466,70 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description done */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    cancel: {
+    post_jobs_id_cancel: {
         parameters: {
             query?: never;
             header?: never;
@@ -2212,6 +2540,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2220,25 +2549,67 @@ export interface operations {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    follow: {
+    get_jobs_id_events: {
         parameters: {
             query?: {
-                /** @description `tasks`: the tasks too, and no end */
-                with?: string;
+                /** @description `tasks`: the tasks too, and no end. */
+                with?: "tasks";
             };
             header?: never;
             path: {
@@ -2248,29 +2619,67 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["JobView"];
+                    "text/event-stream": {
+                        /** @description JSON: `JobView`, unless `event` says something else */
+                        data: string;
+                        event?: string;
+                    };
                 };
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    logs: {
+    get_jobs_id_logs: {
         parameters: {
             query?: never;
             header?: never;
@@ -2281,6 +2690,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2289,15 +2699,45 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    output: {
+    get_jobs_id_output: {
         parameters: {
             query?: never;
             header?: never;
@@ -2308,31 +2748,172 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
+                    /** @description `bytes` */
+                    "Accept-Ranges"?: string;
+                    /** @description the file's strong tag */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                    "video/*": unknown;
+                };
+            };
+            /** @description the part that was asked for */
+            206: {
+                headers: {
+                    /** @description which part of how much */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                    "video/*": unknown;
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it cannot be as things are now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the file is not there any more */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the file has no such range */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    head_jobs_id_output: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    /** @description `bytes` */
+                    "Accept-Ranges"?: string;
+                    /** @description the file's strong tag */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description the part that was asked for */
             206: {
+                headers: {
+                    /** @description which part of how much */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no token, or none that is known */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description the file is not there any more */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the file has no such range */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the server failed; its log says why */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2340,7 +2921,7 @@ export interface operations {
             };
         };
     };
-    output: {
+    post_jobs_id_pause: {
         parameters: {
             query?: never;
             header?: never;
@@ -2351,49 +2932,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            206: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            416: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    pause: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2402,21 +2941,63 @@ export interface operations {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    report: {
+    get_jobs_id_report: {
         parameters: {
             query?: never;
             header?: never;
@@ -2427,6 +3008,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2435,15 +3017,45 @@ export interface operations {
                     "application/json": components["schemas"]["ReportView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    resume: {
+    post_jobs_id_resume: {
         parameters: {
             query?: never;
             header?: never;
@@ -2454,6 +3066,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2462,21 +3075,63 @@ export interface operations {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    retry: {
+    post_jobs_id_retry: {
         parameters: {
             query?: never;
             header?: never;
@@ -2487,6 +3142,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2495,21 +3151,63 @@ export interface operations {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    of_segment: {
+    get_jobs_id_segments_segment_thumbnail: {
         parameters: {
             query?: never;
             header?: never;
@@ -2521,6 +3219,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2529,15 +3228,45 @@ export interface operations {
                     "image/jpeg": unknown;
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    bytes: {
+    get_jobs_id_source: {
         parameters: {
             query?: never;
             header?: never;
@@ -2548,31 +3277,172 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
+                    /** @description `bytes` */
+                    "Accept-Ranges"?: string;
+                    /** @description the file's strong tag */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                    "video/*": unknown;
+                };
+            };
+            /** @description the part that was asked for */
+            206: {
+                headers: {
+                    /** @description which part of how much */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                    "video/*": unknown;
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it cannot be as things are now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the file is not there any more */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the file has no such range */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    head_jobs_id_source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    /** @description `bytes` */
+                    "Accept-Ranges"?: string;
+                    /** @description the file's strong tag */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description the part that was asked for */
             206: {
+                headers: {
+                    /** @description which part of how much */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no token, or none that is known */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description the file is not there any more */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the file has no such range */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the server failed; its log says why */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2580,7 +3450,7 @@ export interface operations {
             };
         };
     };
-    bytes: {
+    get_jobs_id_source_streams: {
         parameters: {
             query?: never;
             header?: never;
@@ -2591,49 +3461,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            206: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            416: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    streams: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2642,21 +3470,54 @@ export interface operations {
                     "application/json": components["schemas"]["SourceView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    tasks: {
+    get_jobs_id_tasks: {
         parameters: {
             query?: never;
             header?: never;
@@ -2667,6 +3528,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2675,15 +3537,45 @@ export interface operations {
                     "application/json": components["schemas"]["TaskView"][];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    task: {
+    get_jobs_id_tasks_task: {
         parameters: {
             query?: never;
             header?: never;
@@ -2695,6 +3587,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2703,15 +3596,45 @@ export interface operations {
                     "application/json": components["schemas"]["TaskView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    of_job: {
+    get_jobs_id_thumbnail: {
         parameters: {
             query?: never;
             header?: never;
@@ -2722,6 +3645,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2730,15 +3654,45 @@ export interface operations {
                     "image/jpeg": unknown;
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    input: {
+    get_jobs_job_id_tasks_task_id_input_num: {
         parameters: {
             query?: {
                 /**
@@ -2764,54 +3718,107 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": number[];
-                    "application/vnd.segenc.structure": number[];
+                    "application/octet-stream": unknown;
+                    "application/vnd.segenc.structure": unknown;
                 };
             };
+            /** @description nothing can be left out of this input */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description the part that was asked for */
             206: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/octet-stream": unknown;
+                };
             };
+            /** @description not what is described here */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description the file is not there any more */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the file has no such range */
             416: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    input: {
+    head_jobs_job_id_tasks_task_id_input_num: {
         parameters: {
             query?: {
                 /**
@@ -2837,54 +3844,86 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/octet-stream": number[];
-                    "application/vnd.segenc.structure": number[];
-                };
+                content?: never;
             };
+            /** @description nothing can be left out of this input */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description the part that was asked for */
             206: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description not what is described here */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description the file is not there any more */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the file has no such range */
             416: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
-    put: {
+    put_jobs_job_id_tasks_task_id_output: {
         parameters: {
             query: {
                 attempt: number;
@@ -2896,199 +3935,185 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    offset: {
-        parameters: {
-            query: {
-                attempt: number;
-            };
-            header?: never;
-            path: {
-                job_id: number;
-                task_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    patch: {
-        parameters: {
-            query: {
-                attempt: number;
-            };
-            header?: never;
-            path: {
-                job_id: number;
-                task_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    put: {
-        parameters: {
-            query: {
-                attempt: number;
-            };
-            header?: never;
-            path: {
-                job_id: number;
-                task_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
+        requestBody?: {
             content: {
-                "image/jpeg": number[];
+                "application/octet-stream": unknown;
             };
         };
         responses: {
+            /** @description made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description done */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description not what is described here */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it broke off; what has arrived is kept */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description the body is too large */
             413: {
                 headers: {
                     [name: string]: unknown;
                 };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server has no room for it */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    head_jobs_job_id_tasks_task_id_output: {
+        parameters: {
+            query: {
+                attempt: number;
+            };
+            header?: never;
+            path: {
+                job_id: number;
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
                 content?: never;
             };
-            422: {
+            /** @description not what is described here */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description there is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description it cannot be as things are now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the server failed; its log says why */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3096,7 +4121,248 @@ export interface operations {
             };
         };
     };
-    list: {
+    patch_jobs_job_id_tasks_task_id_output: {
+        parameters: {
+            query: {
+                attempt: number;
+            };
+            header?: never;
+            path: {
+                job_id: number;
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not what is described here */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it broke off; what has arrived is kept */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it cannot be as things are now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server has no room for it */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_jobs_job_id_tasks_task_id_thumbnail: {
+        parameters: {
+            query: {
+                attempt: number;
+            };
+            header?: never;
+            path: {
+                job_id: number;
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "image/jpeg": unknown;
+            };
+        };
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not what is described here */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it cannot be as things are now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_media: {
         parameters: {
             query?: {
                 /** @description a folder in a media root */
@@ -3108,6 +4374,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3116,21 +4383,54 @@ export interface operations {
                     "application/json": components["schemas"]["MediaListing"];
                 };
             };
+            /** @description not what is described here */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    list: {
+    get_notifications: {
         parameters: {
             query?: never;
             header?: never;
@@ -3139,6 +4439,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3147,15 +4448,36 @@ export interface operations {
                     "application/json": components["schemas"]["NotificationView"][];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    create: {
+    post_notifications: {
         parameters: {
             query?: never;
             header?: never;
@@ -3168,6 +4490,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description made */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3176,33 +4499,81 @@ export interface operations {
                     "application/json": components["schemas"]["NotificationView"];
                 };
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    delete: {
+    delete_notifications_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -3213,33 +4584,70 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description done */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    test: {
+    post_notifications_id_test: {
         parameters: {
             query?: never;
             header?: never;
@@ -3250,33 +4658,117 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description done */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    check: {
+    get_openapi_json: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_options_check: {
         parameters: {
             query?: never;
             header?: never;
@@ -3289,6 +4781,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3297,15 +4790,63 @@ export interface operations {
                     "application/json": components["schemas"]["OptionsChecked"];
                 };
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    list: {
+    get_passkeys: {
         parameters: {
             query?: never;
             header?: never;
@@ -3314,6 +4855,396 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyView"][];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_passkeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddPasskey"];
+            };
+        };
+        responses: {
+            /** @description made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyView"];
+                };
+            };
+            /** @description not what is described here */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it cannot be as things are now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_passkeys_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyPlaces"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_passkeys_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyChallenge"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it cannot be as things are now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_passkeys_registration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasskey"];
+            };
+        };
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyChallenge"];
+                };
+            };
+            /** @description not what is described here */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it cannot be as things are now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_passkeys_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3322,9 +5253,36 @@ export interface operations {
                     "application/json": components["schemas"]["PresetView"][];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    put: {
+    put_presets_name: {
         parameters: {
             query?: never;
             header?: never;
@@ -3340,6 +5298,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3348,21 +5307,81 @@ export interface operations {
                     "application/json": components["schemas"]["PresetView"];
                 };
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    delete: {
+    delete_presets_name: {
         parameters: {
             query?: never;
             header?: never;
@@ -3373,21 +5392,61 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description done */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    show: {
+    get_server: {
         parameters: {
             query?: never;
             header?: never;
@@ -3396,6 +5455,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3404,9 +5464,36 @@ export interface operations {
                     "application/json": components["schemas"]["ServerView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    show: {
+    get_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -3415,6 +5502,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3423,15 +5511,36 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
+            /** @description no token, or none that is known */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    log_in: {
+    post_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -3444,6 +5553,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3452,33 +5562,90 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description no token, or none that is known */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too many tries; `Retry-After` says when to try again */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    log_out: {
+    delete_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -3487,15 +5654,52 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description done */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    set_password: {
+    put_session_password: {
         parameters: {
             query?: never;
             header?: never;
@@ -3508,6 +5712,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3516,33 +5721,72 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description no token, or none that is known */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    list: {
+    get_tokens: {
         parameters: {
             query?: never;
             header?: never;
@@ -3551,6 +5795,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3559,15 +5804,36 @@ export interface operations {
                     "application/json": components["schemas"]["TokenView"][];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    create: {
+    post_tokens: {
         parameters: {
             query?: never;
             header?: never;
@@ -3580,6 +5846,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description made */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3588,33 +5855,81 @@ export interface operations {
                     "application/json": components["schemas"]["NewTokenView"];
                 };
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    delete: {
+    delete_tokens_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -3625,27 +5940,61 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description done */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    create: {
+    post_uploads: {
         parameters: {
             query?: never;
             header: {
@@ -3658,27 +6007,81 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description made */
             201: {
                 headers: {
+                    /** @description where its bytes go */
+                    Location?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server has no room for it */
             507: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    delete: {
+    delete_uploads_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -3689,27 +6092,70 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description done */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    offset: {
+    head_uploads_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -3720,13 +6166,40 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
+                headers: {
+                    /** @description bytes that were announced */
+                    "Upload-Length"?: number;
+                    /** @description bytes that have arrived */
+                    "Upload-Offset"?: number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no token, or none that is known */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description there is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the server failed; its log says why */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3734,7 +6207,7 @@ export interface operations {
             };
         };
     };
-    append: {
+    patch_uploads_id: {
         parameters: {
             query?: never;
             header: {
@@ -3745,47 +6218,123 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/offset+octet-stream": unknown;
+            };
+        };
         responses: {
+            /** @description done */
             204: {
                 headers: {
+                    /** @description bytes that have arrived */
+                    "Upload-Offset"?: number;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it broke off; what has arrived is kept */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body is of another kind than is needed */
             415: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server has no room for it */
             507: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    list: {
+    get_watch_folders: {
         parameters: {
             query?: never;
             header?: never;
@@ -3794,6 +6343,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3802,9 +6352,36 @@ export interface operations {
                     "application/json": components["schemas"]["WatchFolderView"][];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    put: {
+    put_watch_folders_name: {
         parameters: {
             query?: never;
             header?: never;
@@ -3819,6 +6396,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3827,33 +6405,90 @@ export interface operations {
                     "application/json": components["schemas"]["WatchFolderView"];
                 };
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description there is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    delete: {
+    delete_watch_folders_name: {
         parameters: {
             query?: never;
             header?: never;
@@ -3864,33 +6499,70 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description done */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    files: {
+    get_watch_folders_name_files: {
         parameters: {
             query?: {
                 /** @description only `queued`, `done`, `skipped`, `failed` or `canceled` */
@@ -3908,6 +6580,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3916,15 +6589,54 @@ export interface operations {
                     "application/json": components["schemas"]["Page_WatchedFileView"];
                 };
             };
+            /** @description not what is described here */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    retry: {
+    post_watch_folders_name_retry: {
         parameters: {
             query?: never;
             header?: never;
@@ -3935,27 +6647,61 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description done */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    scan: {
+    post_watch_folders_name_scan: {
         parameters: {
             query?: never;
             header?: never;
@@ -3966,27 +6712,61 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description done */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    list: {
+    get_workers: {
         parameters: {
             query?: never;
             header?: never;
@@ -3995,6 +6775,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4003,9 +6784,36 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerView"][];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    join: {
+    get_workers_join: {
         parameters: {
             query?: never;
             header?: never;
@@ -4014,6 +6822,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4022,15 +6831,36 @@ export interface operations {
                     "application/json": components["schemas"]["JoinView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    issue: {
+    post_workers_pairing: {
         parameters: {
             query?: never;
             header?: never;
@@ -4039,6 +6869,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description made */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -4047,21 +6878,54 @@ export interface operations {
                     "application/json": components["schemas"]["PairingView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    confirm: {
+    post_workers_pairing_confirm: {
         parameters: {
             query?: never;
             header?: never;
@@ -4074,6 +6938,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4082,27 +6947,72 @@ export interface operations {
                     "application/json": components["schemas"]["PairingDone"];
                 };
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description no token, or none that is known */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    exchange: {
+    post_workers_pairing_exchange: {
         parameters: {
             query?: never;
             header?: never;
@@ -4115,6 +7025,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4123,21 +7034,63 @@ export interface operations {
                     "application/json": components["schemas"]["PairingAnswer"];
                 };
             };
+            /** @description not what is described here */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
+            /** @description it cannot be as things are now */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description understood and refused: `type`, `detail` and `hint` say why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    show: {
+    get_workers_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -4148,6 +7101,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4156,15 +7110,45 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    remove: {
+    delete_workers_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -4175,21 +7159,61 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description done */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    drain: {
+    post_workers_id_drain: {
         parameters: {
             query?: never;
             header?: never;
@@ -4200,6 +7224,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4208,15 +7233,54 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
-    pause: {
+    post_workers_id_pause: {
         parameters: {
             query?: never;
             header?: never;
@@ -4227,6 +7291,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4235,135 +7300,325 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerView"];
                 };
             };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description it cannot suspend programs */
             409: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
-        };
-    };
-    release: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
+            /** @description the server failed; its log says why */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WorkerView"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    resume: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WorkerView"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    healthz: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": string;
-                };
-            };
-        };
-    };
-    metrics: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": string;
-                };
-            };
-        };
-    };
-    readyz: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": string;
-                };
-            };
+            /** @description not now: the database cannot be written, or the server is stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_workers_id_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerView"];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_workers_id_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerView"];
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description no token, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description this token may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the server failed; its log says why */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not now: the database cannot be written, or the server is stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };

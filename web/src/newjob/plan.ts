@@ -5,6 +5,7 @@ import { count, segmentSeconds } from '../format';
 /** Why a segment ends where it does; the last one ends with the film. */
 export const CUTS: Record<string, string> = {
   scene_keyframe: 'a keyframe at a change of scene',
+  scene: 'an ordinary frame at a change of scene',
   keyframe: 'a keyframe',
   frame: 'an ordinary frame, as no keyframe is near',
   end: 'the end of the film',
@@ -12,6 +13,7 @@ export const CUTS: Record<string, string> = {
 
 const WORDS: [string, string][] = [
   ['scene_keyframe', 'at changes of scene'],
+  ['scene', 'at changes of scene between keyframes'],
   ['keyframe', 'at other keyframes'],
   ['frame', 'at ordinary frames'],
 ];

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::grid::{After, Grid, Reach};
 use super::keyframes::{Candidate, Keyframes, Seek};
+use super::scenes::Scenes;
 use super::{Cut, Frames, Segment, Unsplittable};
 use crate::source::Packet;
 use crate::time::{PtsRange, Timebase};
@@ -12,7 +13,7 @@ use crate::time::{PtsRange, Timebase};
 /// How many frames that are shown later can be decoded before a frame: 16 in H.264, 15 or less in all
 /// other codecs (their picture buffers are no larger). So once more frames than this stand at or
 /// after a PTS, everything before that PTS is known.
-const MAX_REORDER: usize = 16;
+pub(super) const MAX_REORDER: usize = 16;
 
 /// Where no keyframe is near the wished length, a segment goes on to a keyframe that comes before this many
 /// quarters of it: decoding up to an ordinary frame would cost more than the longer segment does. Nine, since
@@ -74,6 +75,17 @@ struct Window {
     bound: i64,
 }
 
+/// What a cutter has come to.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The next segment.
+    Segment(Box<Segment>),
+    /// Nothing, without the next packet.
+    NeedsPacket,
+    /// Nothing, before it is known where scenes begin.
+    NeedsScenes,
+}
+
 /// Cuts a film.
 #[derive(Debug)]
 pub(super) struct Cutter {
@@ -90,6 +102,8 @@ pub(super) struct Cutter {
     last_dts: Option<i64>,
     first_keyframe: Option<i64>,
     planned: u32,
+    /// Cuts that were made before, by an analysis that did not come to its end.
+    given: VecDeque<(i64, Cut)>,
 }
 
 impl Cutter {
@@ -104,31 +118,54 @@ impl Cutter {
             last_dts: None,
             first_keyframe: None,
             planned: 0,
+            given: VecDeque::new(),
         }
     }
 
-    /// Takes the next packet in decoding order; gives the segments that became final by it.
-    pub(super) fn push(&mut self, packet: &Packet) -> Result<Vec<Segment>, Unsplittable> {
-        self.take(packet)?;
-        let mut segments = Vec::new();
-        while let Some((end, cut)) = self.next_cut() {
-            segments.push(self.split_off(end, cut)?);
+    pub(super) const fn measure(&self) -> &Measure {
+        &self.measure
+    }
+
+    /// Cuts the film where it was cut before, as far as that is known.
+    pub(super) fn follow<'a>(&mut self, segments: impl IntoIterator<Item = &'a Segment>) {
+        let cuts = segments.into_iter().map(|segment| (segment.end, segment.cut));
+        self.given = cuts.filter(|(_, cut)| *cut != Cut::End).collect();
+    }
+
+    /// Gives the next segment that is final, whatever comes. Packets must not be taken before that is asked: so it
+    /// is the same segment, however late it became known where scenes begin.
+    pub(super) fn step(&mut self, scenes: Option<&Scenes>) -> Result<Step, Unsplittable> {
+        if !self.is_far_enough() {
+            return Ok(Step::NeedsPacket);
         }
-        Ok(segments)
+        let known = |scenes: &Scenes| scenes.is_known(self.window_end());
+        if self.given.is_empty() && !scenes.is_none_or(known) {
+            return Ok(Step::NeedsScenes);
+        }
+        match self.next_cut(scenes) {
+            Some((end, cut)) => Ok(Step::Segment(Box::new(self.split_off(end, cut)?))),
+            None => Ok(Step::NeedsPacket),
+        }
+    }
+
+    /// Where the segment being formed begins.
+    pub(super) fn start(&self) -> Option<i64> {
+        self.pending.first_key_value().map(|(pts, _)| *pts)
     }
 
     /// Cuts what is left: there are no more packets.
-    pub(super) fn finish(&mut self) -> Result<Vec<Segment>, Unsplittable> {
+    pub(super) fn finish(&mut self, scenes: Option<&Scenes>) -> Result<Vec<Segment>, Unsplittable> {
         let film_end = self.film_end()?;
         let mut segments = Vec::new();
-        while let Some((end, cut)) = self.last_cuts(film_end) {
+        while let Some((end, cut)) = self.last_cuts(film_end, scenes) {
             segments.push(self.split_off(end, cut)?);
         }
         segments.push(self.end_film(film_end)?);
         Ok(segments)
     }
 
-    fn take(&mut self, packet: &Packet) -> Result<(), Unsplittable> {
+    /// Takes the next packet in decoding order.
+    pub(super) fn take(&mut self, packet: &Packet) -> Result<(), Unsplittable> {
         let Some(pts) = packet.pts else {
             return Err(Unsplittable::because("some of its packets have no time"));
         };
@@ -178,26 +215,40 @@ impl Cutter {
         self.pending.keys().rev().nth(MAX_REORDER).copied()
     }
 
-    /// The next cut, if it would be the same whatever comes.
-    fn next_cut(&self) -> Option<(i64, Cut)> {
-        let known = self.known_until()?;
-        let start = *self.pending.first_key_value()?.0;
+    /// Whether so much of the film is known that the next cut would be the same whatever comes.
+    fn is_far_enough(&self) -> bool {
+        let (Some(known), Some(start)) = (self.known_until(), self.start()) else { return false };
         let measure = &self.measure;
-        if known
-            < start.saturating_add(measure.longest_to_keyframe()).saturating_add(measure.shortest())
-        {
-            return None;
-        }
-        let goal = start.saturating_add(measure.target);
-        let bound = known.saturating_sub(measure.shortest());
-        let (end, cut) = self.choose(&Window { start, goal, bound })?;
+        let needed =
+            start.saturating_add(measure.longest_to_keyframe()).saturating_add(measure.shortest());
+        known >= needed
+    }
+
+    /// Up to where a scene may begin at which the segment being formed ends.
+    fn window_end(&self) -> i64 {
+        self.start().unwrap_or(i64::MAX).saturating_add(self.measure.longest())
+    }
+
+    /// The next cut of a film of which more may come.
+    fn next_cut(&self, scenes: Option<&Scenes>) -> Option<(i64, Cut)> {
+        let known = self.known_until()?;
+        let start = self.start()?;
+        let goal = start.saturating_add(self.measure.target);
+        let bound = known.saturating_sub(self.measure.shortest());
+        let (end, cut) = match self.given.front() {
+            Some((end, cut)) => (*end <= bound).then_some((*end, *cut))?,
+            None => self.choose(&Window { start, goal, bound }, scenes)?,
+        };
         let run_out_end = self.filter_end(end)?;
         (run_out_end <= known).then_some((end, cut))
     }
 
     /// The next cut when the film's end is known; `None`: the rest is one segment.
-    fn last_cuts(&self, film_end: i64) -> Option<(i64, Cut)> {
-        let start = *self.pending.first_key_value()?.0;
+    fn last_cuts(&self, film_end: i64, scenes: Option<&Scenes>) -> Option<(i64, Cut)> {
+        let start = self.start()?;
+        if let Some((end, cut)) = self.given.front() {
+            return (*end > start && *end < film_end).then_some((*end, *cut));
+        }
         let left = film_end.saturating_sub(start);
         if left <= self.measure.longest() {
             return None;
@@ -205,22 +256,27 @@ impl Cutter {
         // Rather two even segments at the end than a long and a short one.
         let goal = start.saturating_add(self.measure.target.min(left / 2));
         let bound = film_end.saturating_sub(self.measure.shortest());
-        self.choose(&Window { start, goal, bound })
+        self.choose(&Window { start, goal, bound }, scenes)
     }
 
-    /// The best place for a cut: a keyframe off the grid, any keyframe, an ordinary frame near the
-    /// goal, or the next keyframe however far.
-    fn choose(&self, window: &Window) -> Option<(i64, Cut)> {
+    /// The best place for a cut: a keyframe off the grid, another frame at which a scene begins, any keyframe, an
+    /// ordinary frame near the goal, or the next keyframe however far.
+    fn choose(&self, window: &Window, scenes: Option<&Scenes>) -> Option<(i64, Cut)> {
         let first = window.start.saturating_add(self.measure.shortest());
         let last = window.start.saturating_add(self.measure.longest()).min(window.bound);
         let nearest = |candidate: &Candidate| candidate.pts.abs_diff(window.goal);
         let inside =
             || self.keyframes.candidates(first).take_while(|candidate| candidate.pts <= last);
-        let keyframe = inside()
-            .filter(|candidate| candidate.off_grid)
-            .min_by_key(nearest)
-            .or_else(|| inside().min_by_key(nearest));
-        if let Some(keyframe) = keyframe {
+        let off_grid = inside().filter(|candidate| candidate.off_grid).min_by_key(nearest);
+        if let Some(keyframe) = off_grid {
+            return Some(cut_at(keyframe));
+        }
+        if let Some(scene) =
+            scenes.and_then(|scenes| self.nearest_scene(window.goal, scenes.between(first, last)))
+        {
+            return Some((scene, Cut::Scene));
+        }
+        if let Some(keyframe) = inside().min_by_key(nearest) {
             return Some(cut_at(keyframe));
         }
         let next = self.keyframes.candidates(first.max(last)).next();
@@ -236,6 +292,13 @@ impl Cutter {
         }
         let next = next?;
         (next.pts <= window.bound).then(|| cut_at(next))
+    }
+
+    /// The scene nearest to `goal` that begins at a frame of the film which is not too dear to reach.
+    fn nearest_scene(&self, goal: i64, scenes: impl Iterator<Item = i64>) -> Option<i64> {
+        scenes
+            .filter(|pts| self.pending.contains_key(pts) && self.worth_decoding_to(*pts))
+            .min_by_key(|pts| pts.abs_diff(goal))
     }
 
     /// The frame nearest to `goal` among those from `first` to `last`.
@@ -258,6 +321,7 @@ impl Cutter {
 
     /// Takes the frames before `end` as the next segment.
     fn split_off(&mut self, end: i64, cut: Cut) -> Result<Segment, Unsplittable> {
+        self.given.pop_front();
         let rest = self.pending.split_off(&end);
         let frames = std::mem::replace(&mut self.pending, rest);
         let filter_end = self.filter_end(end);
@@ -294,7 +358,7 @@ impl Cutter {
             return Err(Unsplittable::because("it has no frames"));
         };
         let range_end = match cut {
-            Cut::SceneKeyframe | Cut::Keyframe | Cut::Frame => Some(end),
+            Cut::SceneKeyframe | Cut::Scene | Cut::Keyframe | Cut::Frame => Some(end),
             Cut::End => None,
         };
         let filter_start = self.filter_start(start);
@@ -328,7 +392,7 @@ impl Cutter {
             return Ok(Frames::of_sorted(shown));
         };
         let after = match cut {
-            Cut::SceneKeyframe | Cut::Keyframe | Cut::Frame => After::Frame(end),
+            Cut::SceneKeyframe | Cut::Scene | Cut::Keyframe | Cut::Frame => After::Frame(end),
             Cut::End => After::End(self.newest.and_then(|(_, duration)| duration)),
         };
         let own: Vec<i64> = frames.keys().copied().collect();

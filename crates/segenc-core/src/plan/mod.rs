@@ -11,6 +11,7 @@ mod grid;
 mod keyframes;
 mod layout;
 pub mod planner;
+mod scenes;
 mod seek;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use self::codecs::codec_of;
 pub use self::error::{PlanError, Unsplittable};
 pub use self::grid::{fine_bits, finer};
 pub use self::planner::Planner;
+pub use self::scenes::Look;
 use crate::source::{Mastering, Rational, SourceFacts, StreamFacts, StreamKind};
 use crate::time::{PtsRange, Timebase};
 
@@ -169,6 +171,8 @@ pub struct Segment {
 pub enum Cut {
     /// At a keyframe that stands off the source's regular grid: very likely a change of scene.
     SceneKeyframe,
+    /// At an ordinary frame with which a scene begins, as somebody saw who looked at the pictures.
+    Scene,
     /// At a keyframe of the regular grid.
     Keyframe,
     /// At an ordinary frame, because no keyframe was near.

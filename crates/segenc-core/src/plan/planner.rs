@@ -1,11 +1,14 @@
 //! The planner: facts, then packets in; a header, then segments out. Ties layout, way and cutter
 //! together and decides nothing itself.
 
-use super::cutter::{Cutter, Measure};
+use std::collections::VecDeque;
+
+use super::cutter::{Cutter, Measure, Step};
 use super::grid::{self, Grid};
 use super::layout::lay_out;
+use super::scenes::{Look, Scenes};
 use super::threads::encoder_threads;
-use super::way::{decoded_from, target_millis, why_whole};
+use super::way::{decoded_from, is_better_cut_at_scenes, target_millis, why_whole};
 use super::{DecodedFrom, Film, PlanError, PlanHeader, Segment, Unsplittable, Way};
 use crate::source::{Packet, Rational, SourceFacts, StreamFacts, VideoFacts};
 use crate::spec::{DynamicHdr, JobSpec, VideoSpec};
@@ -17,6 +20,10 @@ use crate::work::copy_bias;
 pub struct Planner {
     header: PlanHeader,
     cutter: Option<Cutter>,
+    /// Changes of scene, if somebody looks for them.
+    scenes: Option<Scenes>,
+    /// Packets that the cutter takes once it is known where scenes begin.
+    waiting: VecDeque<Packet>,
 }
 
 impl Planner {
@@ -53,7 +60,27 @@ impl Planner {
             target_millis,
             encoder_threads,
         };
-        Ok(Self { header, cutter })
+        Ok(Self { header, cutter, scenes: None, waiting: VecDeque::new() })
+    }
+
+    /// Somebody can look at pictures: scenes are searched for where no keyframe tells them. Not for encoders that
+    /// make keyframes only: for them it is all the same where a film is cut.
+    #[must_use]
+    pub fn with_looks(mut self, spec: &JobSpec) -> Self {
+        if let Some(cutter) = self.cutter.as_ref().filter(|_| is_better_cut_at_scenes(spec)) {
+            let Measure { timebase, target, .. } = *cutter.measure();
+            self.scenes = Some(Scenes::new(timebase, target));
+        }
+        self
+    }
+
+    /// The film is cut where an earlier analysis has cut it, as far as that came.
+    #[must_use]
+    pub fn following<'a>(mut self, segments: impl IntoIterator<Item = &'a Segment>) -> Self {
+        if let Some(cutter) = &mut self.cutter {
+            cutter.follow(segments);
+        }
+        self
     }
 
     /// The fixed part of the plan.
@@ -74,24 +101,81 @@ impl Planner {
     /// # Errors
     /// When the packets show that the film must not be cut. The planner is of no more use then.
     pub fn push(&mut self, packets: &[Packet]) -> Result<Vec<Segment>, Unsplittable> {
-        let mut segments = Vec::new();
-        if let Some(cutter) = &mut self.cutter {
-            for packet in packets {
-                segments.extend(cutter.push(packet)?);
-            }
+        if self.cutter.is_none() {
+            return Ok(Vec::new());
         }
-        Ok(segments)
+        if let Some(scenes) = &mut self.scenes {
+            packets.iter().for_each(|packet| scenes.see(packet));
+        }
+        self.waiting.extend(packets);
+        self.advance()
     }
 
-    /// Gives the remaining segments: there are no more packets. The planner wants none from now on.
+    /// There are no more packets, but there may be pictures to look at still.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn end_of_packets(&mut self) -> Result<Vec<Segment>, Unsplittable> {
+        if let Some(scenes) = &mut self.scenes {
+            scenes.end_of_packets();
+        }
+        self.advance()
+    }
+
+    /// Where somebody should look for changes of scene now, in the order of the film: the next segments wait for
+    /// what is seen there. When it is seen makes no difference to them.
+    #[must_use]
+    pub fn looks(&self) -> Vec<Look> {
+        let wanted = self.scenes.as_ref().filter(|_| self.cutter.is_some());
+        wanted.map(Scenes::looks).unwrap_or_default()
+    }
+
+    /// Takes what was seen at the look that ends at `until`: the first picture of a new scene, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn seen(&mut self, until: i64, scene: Option<i64>) -> Result<Vec<Segment>, Unsplittable> {
+        if let Some(scenes) = &mut self.scenes {
+            scenes.seen(until, scene);
+        }
+        self.advance()
+    }
+
+    /// Gives the remaining segments: there are no more packets, and nobody looks any more. The planner wants none
+    /// from now on.
     ///
     /// # Errors
     /// When the film has no frames, or too many segments.
     pub fn finish(&mut self) -> Result<Vec<Segment>, Unsplittable> {
-        match self.cutter.take() {
-            Some(mut cutter) => cutter.finish(),
-            None => Ok(Vec::new()),
+        if let Some(scenes) = &mut self.scenes {
+            scenes.end_of_packets();
+            scenes.give_up();
         }
+        let mut segments = self.advance()?;
+        if let Some(mut cutter) = self.cutter.take() {
+            segments.extend(cutter.finish(self.scenes.as_ref())?);
+        }
+        Ok(segments)
+    }
+
+    /// Cuts as far as it can be known now.
+    fn advance(&mut self) -> Result<Vec<Segment>, Unsplittable> {
+        let mut segments = Vec::new();
+        let Some(cutter) = &mut self.cutter else { return Ok(segments) };
+        loop {
+            match cutter.step(self.scenes.as_ref())? {
+                Step::Segment(segment) => segments.push(*segment),
+                Step::NeedsPacket => match self.waiting.pop_front() {
+                    Some(packet) => cutter.take(&packet)?,
+                    None => break,
+                },
+                Step::NeedsScenes => break,
+            }
+            if let (Some(scenes), Some(start)) = (&mut self.scenes, cutter.start()) {
+                scenes.forget_before(start);
+            }
+        }
+        Ok(segments)
     }
 }
 

@@ -44,6 +44,27 @@ const TRUSTED_CODECS: [&str; 24] = [
     "png",
 ];
 
+/// Encoders of which every frame is a keyframe, by ffmpeg's names.
+const INTRA_ONLY: [&str; 17] = [
+    "ffv1",
+    "prores",
+    "prores_aw",
+    "prores_ks",
+    "prores_videotoolbox",
+    "dnxhd",
+    "mjpeg",
+    "jpeg2000",
+    "libopenjpeg",
+    "huffyuv",
+    "ffvhuff",
+    "utvideo",
+    "magicyuv",
+    "cfhd",
+    "rawvideo",
+    "v210",
+    "dvvideo",
+];
+
 /// Outputs that segments are joined into; others are written in one go.
 const JOINED_CONTAINERS: [&str; 5] = ["matroska", "webm", "mp4", "mov", "ipod"];
 
@@ -140,6 +161,14 @@ pub(super) fn why_whole(
             let short = duration_millis(facts).is_some_and(|duration| duration < target_millis);
             short.then(|| "it is too short to be worth cutting".into())
         })
+}
+
+/// Whether it makes a difference to the film's size where it is cut: not to encoders that make keyframes only.
+pub(super) fn is_better_cut_at_scenes(spec: &JobSpec) -> bool {
+    match &spec.video {
+        VideoSpec::Encode(encode) => !INTRA_ONLY.contains(&encode.encoder.as_str()),
+        VideoSpec::Copy | VideoSpec::Drop => false,
+    }
 }
 
 /// What the segments are decoded from.

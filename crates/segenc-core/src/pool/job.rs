@@ -12,7 +12,7 @@ use crate::plan::{PlanHeader, Segment, Way};
 use crate::pool::task::{TaskKind, TaskState};
 use crate::rate::{Allocation, RateAim, RateWish};
 use crate::source::SourceFacts;
-use crate::spec::JobSpec;
+use crate::spec::{JobSpec, VideoSpec};
 use crate::time::Millis;
 
 /// Where the source is.
@@ -150,6 +150,8 @@ pub struct Job {
     pub split_abandoned: Option<String>,
     /// What the first finished segment's parameter sets were: all others must have the same.
     pub parameter_sets: Option<ParameterSets>,
+    /// What the worker of the first finished segment wrote when its encoder was tried, if it told.
+    pub trial_sets: Option<String>,
     /// The bits of each segment, as soon as all are measured; only where a size is wished.
     pub allocation: Option<Arc<Allocation>>,
     /// Segments that are made once more, and the bits that were asked for last.
@@ -190,6 +192,15 @@ impl Job {
     #[must_use]
     pub fn standing(&self) -> String {
         if self.is_held() { "held".to_owned() } else { self.state.to_string() }
+    }
+
+    /// The encoder of the film, where it is encoded.
+    #[must_use]
+    pub fn film_encoder(&self) -> Option<&str> {
+        match &self.spec.video {
+            VideoSpec::Encode(video) => Some(&video.encoder),
+            VideoSpec::Copy | VideoSpec::Drop => None,
+        }
     }
 
     /// Whether the film is made as segments, as far as it is planned.

@@ -11,7 +11,8 @@ use crate::pool::command::{Answer, Command, Directive};
 use crate::pool::decide::Decision;
 use crate::pool::event::Happening;
 use crate::pool::limits::{
-    LEASE_MILLIS, REDELIVER_AFTER_MILLIS, REDELIVERIES_MAX, SILENT_MILLIS, TICK_LATE_MILLIS,
+    AWAITED_MILLIS, LEASE_MILLIS, REDELIVER_AFTER_MILLIS, REDELIVERIES_MAX, SILENT_MILLIS,
+    TICK_LATE_MILLIS,
 };
 use crate::pool::speeds::{Extent, Speeds};
 use crate::time::Millis;
@@ -94,6 +95,13 @@ impl Leases {
     #[must_use]
     pub fn is_present(&self, worker: WorkerId, now: Millis) -> bool {
         self.last_seen(worker).is_some_and(|seen| seen.saturating_add(SILENT_MILLIS) > now)
+    }
+
+    /// Whether a worker that has signed off may well come back. While the clock cannot be trusted, it may.
+    #[must_use]
+    pub fn is_awaited(&self, worker: WorkerId, now: Millis) -> bool {
+        let seen = self.last_seen(worker);
+        self.missed(now) > 0 || seen.is_some_and(|seen| seen.saturating_add(AWAITED_MILLIS) > now)
     }
 
     /// All of them.

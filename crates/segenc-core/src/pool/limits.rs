@@ -34,6 +34,10 @@ pub const REDELIVERIES_MAX: u32 = 3;
 /// A worker that was not heard of for this long is not waited for: two long polls.
 pub const SILENT_MILLIS: Millis = 60_000;
 
+/// A worker that has signed off is waited for as long, where all others that could go on were taken out: a computer that
+/// installs updates and starts again takes minutes, and by then its user has looked.
+pub const AWAITED_MILLIS: Millis = 3_600_000;
+
 /// Attempts that a worker may hold beyond its slots: it fetches the next input while it encodes.
 pub const PREFETCHED_ATTEMPTS: usize = 1;
 

@@ -1,6 +1,6 @@
 //! A worker as the server knows it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,11 @@ pub struct WorkerProfile {
     /// Whether it can suspend the programs that it runs.
     #[serde(default)]
     pub can_pause: bool,
+    /// What parameter sets its video encoders wrote when they were tried: a digest of them by the encoder's name, empty
+    /// where it wrote none. Those of two workers that differ make segments that cannot stand in one film. An encoder
+    /// that is not named here may agree with every other.
+    #[serde(default)]
+    pub trial_sets: BTreeMap<String, String>,
 }
 
 /// A state of a worker.

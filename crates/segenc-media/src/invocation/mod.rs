@@ -10,6 +10,7 @@ mod opening;
 mod probe;
 mod rate;
 mod remux;
+mod scene;
 mod segment;
 mod streams;
 mod thumbnail;

@@ -73,6 +73,15 @@ impl Invocation {
         call
     }
 
+    /// Asks for the bytes of the header of a segment's film.
+    pub(crate) fn header(demuxer: &str, segment: &MediaInput) -> Self {
+        let mut call = Self::ffprobe();
+        call.words(&["-select_streams", "v:0", "-show_data"]);
+        call.words(&["-show_entries", "stream=extradata", "-of", "json"]);
+        call.input(demuxer, segment);
+        call
+    }
+
     /// Asks what a file that a worker made is. Where the demuxer is not known, a safe one is found.
     pub(crate) fn made(demuxer: Option<&str>, input: &MediaInput) -> Self {
         let mut call = Self::ffprobe();

@@ -143,12 +143,12 @@ fn made(work: &SegmentWork) -> [Option<String>; 3] {
     ]
 }
 
-fn timebase(timebase: Timebase) -> String {
+pub(super) fn timebase(timebase: Timebase) -> String {
     format!("{}/{}", timebase.num(), timebase.den())
 }
 
 /// The filter that keeps a range, on a clock that is `shift` ticks behind the source's.
-fn trim(range: PtsRange, shift: i64) -> Option<String> {
+pub(super) fn trim(range: PtsRange, shift: i64) -> Option<String> {
     let start = range.start.map(|pts| format!("start_pts={}", pts.saturating_sub(shift)));
     let end = range.end.map(|pts| format!("end_pts={}", pts.saturating_sub(shift)));
     let sides: Vec<String> = start.into_iter().chain(end).collect();

@@ -37,6 +37,12 @@ pub fn worker_profile(message: grpc::RegistrationRequest) -> Result<WorkerProfil
     let mut encoders = message.encoders;
     encoders.sort();
     encoders.dedup();
+    // Of encoders that it does not have, nothing is to be known.
+    let trial_sets = message.trial_sets.into_iter();
+    let trial_sets = trial_sets
+        .filter(|(encoder, _)| encoders.binary_search(encoder).is_ok())
+        .map(|(encoder, wrote)| (encoder, bounded(wrote, 64)))
+        .collect();
     Ok(WorkerProfile {
         name: bounded(message.name, 200),
         version: bounded(message.version, 200),
@@ -47,6 +53,7 @@ pub fn worker_profile(message: grpc::RegistrationRequest) -> Result<WorkerProfil
         ffmpeg_version: bounded(message.ffmpeg_version, 200),
         platform: bounded(message.platform, 200),
         can_pause: message.can_pause,
+        trial_sets,
     })
 }
 
@@ -62,6 +69,7 @@ impl From<WorkerProfile> for grpc::RegistrationRequest {
             ffmpeg_version: profile.ffmpeg_version,
             platform: profile.platform,
             can_pause: profile.can_pause,
+            trial_sets: profile.trial_sets.into_iter().collect(),
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct AssignedTask {
     pub inputs: Vec<InputLocation>,
     /// What is to be done.
     pub work: Work,
+    /// Its place in the job's trace, as W3C Trace Context writes it, where the server traces.
+    pub traceparent: Option<String>,
 }
 
 /// Where an input is.
@@ -67,6 +69,7 @@ pub fn task(message: grpc::Task) -> Result<Option<AssignedTask>, WireError> {
             grpc::task::Work::Transcode(message) => transcode(message)?,
             grpc::task::Work::Merge(message) => Work::Merge(merge(message)?),
         },
+        traceparent: text(message.traceparent),
     }))
 }
 
@@ -118,6 +121,7 @@ pub fn task_message(assigned: AssignedTask) -> grpc::Task {
             ),
             Work::Merge(work) => grpc::task::Work::Merge(merge_message(work)),
         }),
+        traceparent: assigned.traceparent.unwrap_or_default(),
     }
 }
 
@@ -372,6 +376,7 @@ mod tests {
                 server_path: Some("/films/a.mkv".to_owned()),
             }],
             work,
+            traceparent: Some("00-ab-cd-01".to_owned()),
         };
         assert_eq!(task(task_message(assigned.clone())), Ok(Some(assigned)));
     }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{JobView, TaskView, WorkerView};
 
-/// `POST /api/session`: exactly one of the two.
+/// `POST /api/session`: exactly one of the three.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogIn {
@@ -16,6 +16,10 @@ pub struct LogIn {
     /// A password, or a token of an operator or viewer.
     #[serde(default)]
     pub secret: Option<String>,
+    /// What the browser made of the challenge of `POST /api/passkeys/login`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub passkey: Option<serde_json::Value>,
 }
 
 /// Who the caller is.
@@ -110,6 +114,7 @@ pub struct OptionsCheck {
     pub text: Option<String>,
     /// The same as words.
     #[serde(default)]
+    #[schema(max_items = 2000)]
     pub args: Vec<String>,
     /// As in `output.container` of a job.
     #[serde(default)]
@@ -179,6 +184,7 @@ pub struct WritePreset {
     pub text: Option<String>,
     /// The same as words.
     #[serde(default)]
+    #[schema(max_items = 2000)]
     pub args: Vec<String>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! All of it hashed in one file of the data folder. Knows nothing of HTTP and of what the roles may do.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -18,6 +18,8 @@ use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
+use super::passkeys::Passkey;
+use super::tries::Tries;
 use super::{AuthError, hex, random_token};
 use crate::clock;
 use crate::data_dir::write_private;
@@ -32,10 +34,6 @@ const SESSIONS_MAX: usize = 256;
 const PASSWORD_MIN_CHARS: usize = 8;
 /// Longer ones are a mistake, and cost time to hash.
 const PASSWORD_MAX_BYTES: usize = 1024;
-/// Wrong passwords within [`TRIES_WINDOW`] after which the others have to wait.
-const TRIES_MAX: usize = 10;
-/// See [`TRIES_MAX`].
-const TRIES_WINDOW: Millis = 60 * 1000;
 /// Passwords that are hashed at once: each takes a processor and 19 MiB for some hundredths of a second.
 const HASHING_MAX: usize = 2;
 /// Longer cookies are none of ours and are not even hashed.
@@ -87,12 +85,15 @@ pub(crate) struct UnreadableLogins {
 
 /// What the file holds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Kept {
+pub(super) struct Kept {
     /// Tells the cookies of two servers on one host apart.
     server: String,
     /// Argon2id, as PHC strings.
     passwords: BTreeMap<Role, String>,
     sessions: Vec<Session>,
+    /// Files of before passkeys have none.
+    #[serde(default)]
+    pub(super) passkeys: Vec<Passkey>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -101,6 +102,19 @@ struct Session {
     hash: String,
     role: Role,
     expires: Millis,
+    /// The passkey that opened it; without that it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    passkey: Option<String>,
+}
+
+/// A login that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// Names it without being a key to it.
+    pub(crate) digest: String,
+    pub(crate) role: Role,
+    /// The id of the passkey that opened it.
+    pub(crate) passkey: Option<String>,
 }
 
 /// Everybody who logs in with a browser.
@@ -111,7 +125,7 @@ pub(crate) struct People {
     /// One change is written at a time.
     writing: tokio::sync::Mutex<()>,
     code: Mutex<Option<(String, Millis)>>,
-    wrong: Mutex<VecDeque<Millis>>,
+    tries: Tries,
     hashing: Semaphore,
 }
 
@@ -133,7 +147,7 @@ impl People {
             kept: RwLock::new(kept),
             writing: tokio::sync::Mutex::default(),
             code: Mutex::default(),
-            wrong: Mutex::default(),
+            tries: Tries::default(),
             hashing: Semaphore::new(HASHING_MAX),
         })
     }
@@ -174,6 +188,11 @@ impl People {
 
     /// The role of a session that is known and not too old.
     pub(crate) fn role_of(&self, session: &str) -> Option<Role> {
+        self.login_of(session).map(|login| login.role)
+    }
+
+    /// The login of a session that is known and not too old.
+    pub(crate) fn login_of(&self, session: &str) -> Option<Login> {
         if session.is_empty() || session.len() > SESSION_TEXT_MAX {
             return None;
         }
@@ -182,20 +201,15 @@ impl People {
         let found = kept.sessions.iter().find(|kept| {
             bool::from(kept.hash.as_bytes().ct_eq(given.as_bytes())) && now < kept.expires
         });
-        found.map(|session| session.role)
+        let Session { hash, role, passkey, .. } = found?;
+        Some(Login { digest: hash.clone(), role: *role, passkey: passkey.clone() })
     }
 
     /// Opens a session and answers what the browser is to remember.
     pub(crate) async fn begin(&self, role: Role) -> Result<Secret, LoginError> {
         let session = random_token()?;
-        let (hash, now) = (digest(session.reveal()), clock::now());
-        self.change(|kept| {
-            kept.sessions.retain(|session| now < session.expires);
-            let surplus = (kept.sessions.len() + 1).saturating_sub(SESSIONS_MAX);
-            kept.sessions.drain(..surplus);
-            kept.sessions.push(Session { hash, role, expires: now + SESSION_LIFE });
-        })
-        .await?;
+        let hash = digest(session.reveal());
+        self.change(|kept| kept.begin(hash, role, None)).await?;
         Ok(session)
     }
 
@@ -214,7 +228,9 @@ impl People {
             return Ok(None);
         }
         let place = self.hashing.acquire().await;
-        self.may_try()?;
+        if !self.tries.may_try(clock::now()) {
+            return Err(LoginError::TooManyTries);
+        }
         let (password, passwords) = (password.to_owned(), self.read().passwords.clone());
         let found = tokio::task::spawn_blocking(move || {
             let fits = |hash: &str| {
@@ -227,19 +243,13 @@ impl People {
         let found = found.await.unwrap_or_default();
         drop(place);
         if found.is_none() {
-            lock(&self.wrong).push_back(clock::now());
+            self.tries.was_wrong(clock::now());
         }
         Ok(found)
     }
 
-    fn may_try(&self) -> Result<(), LoginError> {
-        let now = clock::now();
-        let mut wrong = lock(&self.wrong);
-        wrong.retain(|then| now < then.saturating_add(TRIES_WINDOW));
-        if wrong.len() < TRIES_MAX { Ok(()) } else { Err(LoginError::TooManyTries) }
-    }
-
-    /// Sets a role's password and closes that role's sessions, but for the one that asks.
+    /// Sets a role's password and closes that role's sessions, but for the one that asks. Viewers' passkeys are
+    /// worthless then: whoever knew the password could make one, and a new password is to keep somebody out.
     pub(crate) async fn set_password(
         &self,
         role: Role,
@@ -263,6 +273,9 @@ impl People {
         let stays = but.map(digest);
         self.change(|kept| {
             kept.passwords.insert(role, hashed);
+            if role == Role::Viewer {
+                kept.passkeys.retain(|key| key.role != role);
+            }
             kept.sessions
                 .retain(|session| session.role != role || Some(&session.hash) == stays.as_ref());
         })
@@ -274,20 +287,24 @@ impl People {
         Ok(())
     }
 
-    /// Takes a role's password away, and closes its sessions.
+    /// Takes a role's password and passkeys away, and closes its sessions.
     pub(crate) async fn remove_password(&self, role: Role) -> Result<(), LoginError> {
         self.change(|kept| {
             kept.passwords.remove(&role);
+            kept.passkeys.retain(|key| key.role != role);
             kept.sessions.retain(|session| session.role != role);
         })
         .await
     }
 
     /// Writes the changed file, then lets the change hold.
-    async fn change(&self, change: impl FnOnce(&mut Kept)) -> Result<(), LoginError> {
+    pub(super) async fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Kept) -> T,
+    ) -> Result<T, LoginError> {
         let writing = self.writing.lock().await;
         let mut kept = self.read().clone();
-        change(&mut kept);
+        let answer = change(&mut kept);
         let written = kept.clone();
         let path = self.path.clone();
         tokio::task::spawn_blocking(move || {
@@ -299,11 +316,27 @@ impl People {
         .map_err(LoginError::Write)?;
         *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
         drop(writing);
-        Ok(())
+        Ok(answer)
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Kept> {
+    pub(super) fn read(&self) -> std::sync::RwLockReadGuard<'_, Kept> {
         self.kept.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    /// Opens a session whose cookie has this digest.
+    pub(super) fn begin(&mut self, hash: String, role: Role, passkey: Option<String>) {
+        let now = clock::now();
+        self.sessions.retain(|session| now < session.expires);
+        let surplus = (self.sessions.len() + 1).saturating_sub(SESSIONS_MAX);
+        self.sessions.drain(..surplus);
+        self.sessions.push(Session { hash, role, expires: now + SESSION_LIFE, passkey });
+    }
+
+    /// Closes the sessions that a passkey opened.
+    pub(super) fn end_those_of(&mut self, passkey: &str) {
+        self.sessions.retain(|session| session.passkey.as_deref() != Some(passkey));
     }
 }
 
@@ -311,7 +344,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn digest(text: &str) -> String {
+pub(super) fn digest(text: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
     hex(&digest)
 }
@@ -381,7 +414,7 @@ mod tests {
         let (_dir, people) = people();
         let short = people.set_password(Role::Operator, "short", None).await;
         assert!(matches!(short, Err(LoginError::TooShort)));
-        for _ in 0..TRIES_MAX {
+        for _ in 0..crate::auth::tries::TRIES_MAX {
             assert_eq!(people.role_by_password("wrong").await.expect("may try"), None);
         }
         let stopped = people.role_by_password("wrong").await;

@@ -18,6 +18,7 @@ fn registration() -> Command {
         ffmpeg_version: String::new(),
         platform: String::new(),
         can_pause: false,
+        trial_sets: std::collections::BTreeMap::new(),
     };
     Command::RegisterWorker { known: None, profile }
 }

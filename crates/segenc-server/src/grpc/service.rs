@@ -19,9 +19,10 @@ use crate::auth;
 use crate::coordinator::{Refusal, View};
 use crate::finishing;
 use crate::notes;
-use crate::planning::{Finish, Report, Seen};
+use crate::planning::{Finish, Report, Scenes, Seen};
 use crate::shared::{Shared, holds};
 use crate::store::TokenKind;
+use crate::traces;
 
 /// A free slot waits so long for a task: below the timeouts of the usual proxies.
 const LONG_POLL: Duration = Duration::from_secs(20);
@@ -99,7 +100,8 @@ impl Service {
             InputLocation { num, size, sha256, server_path }
         };
         let inputs = (0..).zip(inputs).map(location).collect();
-        Ok(convert::task_message(AssignedTask { job: job.id, attempt, inputs, work }))
+        let traceparent = traces::traceparent(self.shared.traces, &view.pool, attempt);
+        Ok(convert::task_message(AssignedTask { job: job.id, attempt, inputs, work, traceparent }))
     }
 
     /// Stores an input as the output: the title was made in one go and only had to be checked.
@@ -167,7 +169,7 @@ fn seen(
     let facts =
         facts.map(convert::source_facts).transpose().map_err(|error| meaningless(&error))?;
     let packets = packets.map(convert::packets).transpose().map_err(|error| meaningless(&error))?;
-    Ok(Seen { facts, packets, unsplittable: None })
+    Ok(Seen { facts, packets, ..Seen::default() })
 }
 
 /// What a refusal is called on this wire.
@@ -277,6 +279,11 @@ impl SegmentedEncoder for Service {
             speed_millifps: message.speed_millifps,
             seen: Seen {
                 unsplittable: message.unsplittable.map(convert::reason),
+                scenes: Scenes {
+                    can_look: message.can_look,
+                    seen: convert::seen(message.seen).map_err(|error| meaningless(&error))?,
+                    packets_end: message.packets_end,
+                },
                 ..seen(message.facts, message.packets)?
             },
         };
@@ -291,6 +298,10 @@ impl SegmentedEncoder for Service {
             directive: directive.into(),
             film_stream: analysis.as_ref().and_then(|analysis| analysis.film_stream),
             packets_received: analysis.as_ref().map_or(0, |analysis| analysis.packets_received),
+            looks: analysis
+                .as_ref()
+                .map(|analysis| convert::look_messages(&analysis.looks))
+                .unwrap_or_default(),
             copy: analysis
                 .and_then(|analysis| analysis.copy_beside)
                 .map(|beside| grpc::FilmCopy { beside }),

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use segenc_core::ids::WorkerId;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::App;
 use super::problem::Problem;
@@ -174,16 +175,50 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
                     format!("the body is larger than {JSON_MAX_BYTES} bytes, or broke off"),
                 )
             })?;
-        let value = serde_json::from_slice(&bytes).map_err(|error| {
+        read_json(&bytes).map(Self).map_err(|error| {
             Problem::bad_request("bad-json", format!("the body is not what is expected: {error}"))
-        })?;
-        Ok(Self(value))
+        })
+    }
+}
+
+/// A number without a fraction is a whole number in JSON, also as `3.0`, which some languages write.
+fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(bytes).or_else(|error| {
+        let Ok(mut value) = serde_json::from_slice(bytes) else { return Err(error) };
+        make_whole(&mut value);
+        serde_json::from_value(value).map_err(|_| error)
+    })
+}
+
+/// Writes whole numbers as such, as far as a float tells them exactly.
+fn make_whole(value: &mut Value) {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < EXACT);
+            #[expect(clippy::cast_possible_truncation, reason = "whole, and less than 2^53")]
+            if let (true, Some(float)) = (number.is_f64(), float) {
+                *value = Value::from(float as i64);
+            }
+        }
+        Value::Array(members) => members.iter_mut().for_each(make_whole),
+        Value::Object(members) => members.values_mut().for_each(make_whole),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        let read = |text: &str| read_json::<Vec<u32>>(text.as_bytes()).ok();
+        assert_eq!(read("[3.0, 4, 1e2]"), Some(vec![3, 4, 100]));
+        for wrong in ["[3.5]", "[-1.0]", "[1e99]", "[\"3.0\"]", "[3.0"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn other_pages_are_told_from_our_own() {

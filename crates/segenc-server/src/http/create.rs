@@ -34,9 +34,13 @@ const SEGMENT_SECONDS: std::ops::RangeInclusive<u32> = 1..=3600;
     path = "/api/jobs",
     tag = "jobs",
     request_body = CreateJob,
-    params(("Idempotency-Key" = Option<String>, Header, description = "the same key makes the same job only once")),
+    params((
+        "Idempotency-Key" = Option<String>, Header,
+        min_length = 1, max_length = 255, pattern = "^[\\x20-\\x7e]+$",
+        description = "the same key makes the same job only once"
+    )),
     responses(
-        (status = 201, body = JobView),
+        (status = 201, body = JobView, headers(("Location" = String, description = "the job"))),
         (status = 200, body = JobView, description = "the job that this key has made before"),
         (status = 400), (status = 403), (status = 422)
     )

@@ -15,6 +15,7 @@ use segenc_proto::rest::{JobView, TaskChanges, TaskView};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::caller::{Path, Query, Reader};
@@ -47,7 +48,7 @@ pub(super) async fn tell<T: Serialize>(teller: &Teller, name: &str, data: &T) ->
 }
 
 /// What is wanted beside the job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum With {
     /// Its tasks, and what happens after its end: it may be taken up again.
@@ -55,8 +56,11 @@ enum With {
 }
 
 /// See [`With`].
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
+    /// `tasks`: the tasks too, and no end.
+    #[param(inline)]
     with: Option<With>,
 }
 
@@ -69,8 +73,7 @@ pub(super) struct Wanted {
     path = "/api/jobs/{id}/events",
     tag = "jobs",
     params(
-        ("id" = u64, Path),
-        ("with" = Option<String>, Query, description = "`tasks`: the tasks too, and no end")
+        ("id" = u64, Path), Wanted
     ),
     responses((status = 200, body = JobView, content_type = "text/event-stream"), (status = 400), (status = 404))
 )]

@@ -50,8 +50,10 @@ enum Holes {
     tag = "workers' files",
     params(("job_id" = u64, Path), ("task_id" = u64, Path), ("num" = u32, Path), Wanted),
     responses(
-        (status = 200, content((Vec<u8> = "application/octet-stream"), (Vec<u8> = "application/vnd.segenc.structure"))),
-        (status = 204), (status = 206), (status = 403), (status = 404), (status = 409), (status = 416)
+        (status = 200, content(("application/octet-stream"), ("application/vnd.segenc.structure"))),
+        (status = 204, description = "nothing can be left out of this input"),
+        (status = 206, content_type = "application/octet-stream"),
+        (status = 409), (status = 410), (status = 416)
     )
 )]
 pub(super) async fn input(

@@ -186,7 +186,16 @@ pub(super) async fn logs(
     path = "/api/jobs/{id}/output",
     tag = "jobs",
     params(("id" = u64, Path)),
-    responses((status = 200), (status = 206), (status = 404), (status = 409), (status = 416))
+    responses(
+        (status = 200, content(("video/*"), ("application/octet-stream")), headers(
+            ("ETag" = String, description = "the file's strong tag"),
+            ("Accept-Ranges" = String, description = "`bytes`")
+        )),
+        (status = 206, content(("video/*"), ("application/octet-stream")), headers(
+            ("Content-Range" = String, description = "which part of how much")
+        )),
+        (status = 409), (status = 410), (status = 416)
+    )
 )]
 pub(super) async fn output(
     State(app): State<App>,

@@ -5,6 +5,7 @@
 mod caller;
 mod changes;
 mod create;
+mod described;
 mod events;
 mod files;
 #[cfg(feature = "fuzzing")]
@@ -17,6 +18,7 @@ mod openapi;
 mod options;
 mod outputs;
 mod pairing;
+mod passkeys;
 mod presets;
 mod problem;
 mod ranges;
@@ -38,7 +40,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -52,7 +53,18 @@ type App = Arc<Shared>;
 
 /// All routes, with their description.
 pub(crate) fn router(shared: App) -> Router {
-    let described = OpenApiRouter::with_openapi(openapi::document())
+    let (router, mut document) = described_routes().split_for_parts();
+    described::complete(&mut document);
+    router
+        .layer(axum::Extension(openapi::Rendered::new(&document)))
+        .fallback(page_or_nothing)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(shared)
+}
+
+/// The routes as the handlers describe them.
+fn described_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::document())
         .routes(routes!(jobs::list, create::create))
         .routes(routes!(jobs::show, jobs::delete))
         .routes(routes!(jobs::tasks))
@@ -77,6 +89,10 @@ pub(crate) fn router(shared: App) -> Router {
         .routes(routes!(media::list))
         .routes(routes!(session::show, session::log_in, session::log_out))
         .routes(routes!(session::set_password))
+        .routes(routes!(passkeys::list, passkeys::add))
+        .routes(routes!(passkeys::remove))
+        .routes(routes!(passkeys::ask_for_new))
+        .routes(routes!(passkeys::places, passkeys::ask_for_login))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::delete))
         .routes(routes!(files::input))
@@ -104,14 +120,8 @@ pub(crate) fn router(shared: App) -> Router {
         .routes(routes!(server::metrics))
         .routes(routes!(server::show))
         .routes(routes!(server::healthz))
-        .routes(routes!(server::readyz));
-    let (router, document) = described.split_for_parts();
-    router
-        .route("/api/openapi.json", get(openapi::serve))
-        .layer(axum::Extension(openapi::Rendered::new(&document)))
-        .fallback(page_or_nothing)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(shared)
+        .routes(routes!(server::readyz))
+        .routes(routes!(openapi::serve))
 }
 
 /// What is no address of the interface may be one of the page.

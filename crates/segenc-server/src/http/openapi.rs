@@ -34,14 +34,22 @@ pub(super) struct Rendered(Arc<str>);
 
 impl Rendered {
     pub(super) fn new(document: &OpenApi) -> Self {
-        let text = document.to_json().unwrap_or_else(|error| {
+        let mut value = serde_json::to_value(document).unwrap_or_else(|error| {
             tracing::error!(%error, "the description of the interface cannot be written");
-            "{}".to_owned()
+            serde_json::Value::Null
         });
-        Self(text.into())
+        super::described::widen_unsigned(&mut value);
+        Self(value.to_string().into())
     }
 }
 
+/// This description.
+#[utoipa::path(
+    get,
+    path = "/api/openapi.json",
+    tag = "server",
+    responses((status = 200, body = Object))
+)]
 pub(super) async fn serve(
     _: Reader,
     Extension(rendered): Extension<Rendered>,

@@ -241,7 +241,8 @@ pub(super) fn parse_digest(value: &str) -> Option<String> {
     path = "/api/jobs/{job_id}/tasks/{task_id}/output",
     tag = "workers' files",
     params(("job_id" = u64, Path), ("task_id" = u64, Path), ("attempt" = u32, Query)),
-    responses((status = 201), (status = 204), (status = 400), (status = 403), (status = 409), (status = 422), (status = 507))
+    request_body(content_type = "application/octet-stream"),
+    responses((status = 201), (status = 204), (status = 408), (status = 409), (status = 422), (status = 507))
 )]
 pub(super) async fn put(
     State(app): State<App>,
@@ -272,7 +273,8 @@ pub(super) async fn put(
     path = "/api/jobs/{job_id}/tasks/{task_id}/output",
     tag = "workers' files",
     params(("job_id" = u64, Path), ("task_id" = u64, Path), ("attempt" = u32, Query)),
-    responses((status = 201), (status = 204), (status = 400), (status = 403), (status = 409), (status = 422), (status = 507))
+    request_body(content_type = "application/octet-stream"),
+    responses((status = 201), (status = 204), (status = 408), (status = 409), (status = 422), (status = 507))
 )]
 pub(super) async fn patch(
     State(app): State<App>,

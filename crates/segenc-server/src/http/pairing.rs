@@ -29,7 +29,7 @@ impl From<PairingError> for Problem {
             }
             PairingError::BehindProxy => Self::conflict("pairing-behind-proxy", detail)
                 .hint(Some("use the join string that the server prints".to_owned())),
-            PairingError::Bad(_) => Self::bad_request("bad-pairing", detail),
+            PairingError::Bad(_) => Self::unprocessable("bad-pairing", detail),
         }
     }
 }
@@ -46,7 +46,7 @@ impl From<IssueError> for Problem {
 fn decoded(text: &str) -> Result<Vec<u8>, Problem> {
     STANDARD
         .decode(text)
-        .map_err(|_| Problem::bad_request("bad-pairing", "this is no text in base64".to_owned()))
+        .map_err(|_| Problem::unprocessable("bad-pairing", "this is no text in base64".to_owned()))
 }
 
 async fn join_string(app: &App) -> Result<JoinString, Problem> {
@@ -76,9 +76,10 @@ pub(super) async fn issue(
 #[utoipa::path(
     post,
     path = "/api/workers/pairing/exchange",
+    security(()),
     tag = "workers",
     request_body = PairingMessage,
-    responses((status = 200, body = PairingAnswer), (status = 400), (status = 409))
+    responses((status = 200, body = PairingAnswer), (status = 400), (status = 409), (status = 422))
 )]
 pub(super) async fn exchange(
     State(app): State<App>,
@@ -93,9 +94,10 @@ pub(super) async fn exchange(
 #[utoipa::path(
     post,
     path = "/api/workers/pairing/confirm",
+    security(()),
     tag = "workers",
     request_body = PairingProof,
-    responses((status = 200, body = PairingDone), (status = 400), (status = 401), (status = 409))
+    responses((status = 200, body = PairingDone), (status = 400), (status = 401), (status = 409), (status = 422))
 )]
 pub(super) async fn confirm(
     State(app): State<App>,

@@ -39,7 +39,13 @@ pub(super) async fn metrics(State(app): State<App>, _: Reader) -> Response {
 }
 
 /// The process lives. Open to everybody.
-#[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, body = String)))]
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "server",
+    security(()),
+    responses((status = 200, body = String, content_type = "text/plain"))
+)]
 pub(super) async fn healthz() -> &'static str {
     "ok"
 }
@@ -49,7 +55,7 @@ pub(super) async fn healthz() -> &'static str {
     get,
     path = "/readyz",
     tag = "server",
-    responses((status = 200, body = String), (status = 503))
+    responses((status = 200, body = String, content_type = "text/plain"), (status = 503))
 )]
 pub(super) async fn readyz(State(app): State<App>, _: Reader) -> Result<&'static str, Problem> {
     let not_ready = |detail: &str| {

@@ -6,9 +6,9 @@ use axum::response::{IntoResponse as _, Response};
 use segenc_proto::connect::Secret;
 use segenc_proto::rest::{LogIn, SessionView, SetPassword};
 
-use super::App;
 use super::caller::{Json, Operator, Reader, is_from_elsewhere, session_cookie};
 use super::problem::Problem;
+use super::{App, passkeys};
 use crate::auth::{LoginError, Role, SESSION_LIFE};
 use crate::store::TokenKind;
 
@@ -49,13 +49,14 @@ pub(super) async fn show(State(app): State<App>, reader: Reader) -> axum::Json<S
     axum::Json(view(&app, reader.role))
 }
 
-/// Logs a browser in: with a one-time code, a password or a token. The answer sets a cookie.
+/// Logs a browser in: with a one-time code, a password, a token or a passkey. The answer sets a cookie.
 #[utoipa::path(
     post,
     path = "/api/session",
+    security(()),
     tag = "session",
     request_body = LogIn,
-    responses((status = 200, body = SessionView), (status = 400), (status = 401), (status = 403), (status = 429))
+    responses((status = 200, body = SessionView), (status = 400), (status = 401), (status = 403), (status = 409), (status = 422), (status = 429))
 )]
 pub(super) async fn log_in(
     State(app): State<App>,
@@ -65,20 +66,23 @@ pub(super) async fn log_in(
     if is_from_elsewhere(&headers) {
         return Err(Problem::other_origin());
     }
-    let role = match (login.code, login.secret) {
-        (Some(code), None) => {
+    let (role, session) = match (login.code, login.secret, login.passkey) {
+        (Some(code), None, None) => {
             if !app.people.redeem(&code) {
                 return Err(used_up());
             }
-            Role::Operator
+            (Role::Operator, app.people.begin(Role::Operator).await?)
         }
-        (None, Some(secret)) => role_by_secret(&app, secret.trim()).await?.ok_or_else(wrong)?,
-        (Some(_), Some(_)) | (None, None) => {
-            let detail = "a login has either a code or a secret".to_owned();
-            return Err(Problem::bad_request("bad-login", detail));
+        (None, Some(secret), None) => {
+            let role = role_by_secret(&app, secret.trim()).await?.ok_or_else(wrong)?;
+            (role, app.people.begin(role).await?)
+        }
+        (None, None, Some(answer)) => passkeys::log_in(&app, answer).await?,
+        _ => {
+            let detail = "a login has either a code, a secret or a passkey".to_owned();
+            return Err(Problem::unprocessable("bad-login", detail));
         }
     };
-    let session = app.people.begin(role).await?;
     let cookie = cookie(&app, &headers, Some(&session));
     Ok(with_cookie(axum::Json(view(&app, role.name())).into_response(), &cookie))
 }

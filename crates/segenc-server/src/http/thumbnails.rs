@@ -34,7 +34,7 @@ pub(super) struct AttemptQuery {
     path = "/api/jobs/{job_id}/tasks/{task_id}/thumbnail",
     tag = "workers' files",
     params(("job_id" = u64, Path), ("task_id" = u64, Path), ("attempt" = u32, Query)),
-    request_body(content = Vec<u8>, content_type = "image/jpeg"),
+    request_body(content_type = "image/jpeg"),
     responses((status = 204), (status = 403), (status = 404), (status = 409), (status = 413), (status = 422))
 )]
 pub(super) async fn put(

@@ -73,6 +73,15 @@ async fn arrived(path: &FilePath) -> Result<u64, Problem> {
     }
 }
 
+/// What no deleting makes room for is a mistake of who sends it; all else may fit later.
+fn no_room(folder: &FilePath, size: u64) -> Problem {
+    if fs4::total_space(folder).is_ok_and(|total| size <= total) {
+        return Problem::disk_full();
+    }
+    let detail = format!("{size} bytes are more than the server's disk has");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "upload-too-large", detail)
+}
+
 /// Announces a file.
 #[utoipa::path(
     post,
@@ -82,7 +91,10 @@ async fn arrived(path: &FilePath) -> Result<u64, Problem> {
         ("Upload-Length" = u64, Header),
         ("Upload-Metadata" = Option<String>, Header, description = "`filename BASE64`")
     ),
-    responses((status = 201), (status = 400), (status = 507))
+    responses(
+        (status = 201, headers(("Location" = String, description = "where its bytes go"))),
+        (status = 400), (status = 413), (status = 507)
+    )
 )]
 pub(super) async fn create(
     State(app): State<App>,
@@ -93,7 +105,7 @@ pub(super) async fn create(
     let size = number(&headers, &UPLOAD_LENGTH).ok_or_else(missing)?;
     let folder = app.data_dir.uploads();
     if size > free_bytes(&folder).map_err(|error| Problem::io(&error))? {
-        return Err(Problem::disk_full());
+        return Err(no_room(&folder, size));
     }
     let id = random_token().map_err(|error| Problem::internal(&error))?.reveal().to_owned();
     let path = app.upload_path(&id);
@@ -117,7 +129,10 @@ pub(super) async fn create(
     path = "/api/uploads/{id}",
     tag = "uploads",
     params(("id" = String, Path)),
-    responses((status = 200), (status = 404))
+    responses((status = 200, headers(
+        ("Upload-Offset" = u64, description = "bytes that have arrived"),
+        ("Upload-Length" = u64, description = "bytes that were announced")
+    )))
 )]
 pub(super) async fn offset(
     State(app): State<App>,
@@ -144,7 +159,11 @@ pub(super) async fn offset(
     path = "/api/uploads/{id}",
     tag = "uploads",
     params(("id" = String, Path), ("Upload-Offset" = u64, Header)),
-    responses((status = 204), (status = 400), (status = 404), (status = 409), (status = 415), (status = 507))
+    request_body(content_type = "application/offset+octet-stream"),
+    responses(
+        (status = 204, headers(("Upload-Offset" = u64, description = "bytes that have arrived"))),
+        (status = 408), (status = 409), (status = 415), (status = 507)
+    )
 )]
 pub(super) async fn append(
     State(app): State<App>,
@@ -276,6 +295,13 @@ pub(super) async fn delete(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_the_whole_disk_could_not_hold_is_too_large() {
+        let folder = std::env::temp_dir();
+        assert!(no_room(&folder, 1).is_disk_full(), "somebody may make room for it");
+        assert_eq!(no_room(&folder, u64::MAX).kind(), "upload-too-large");
+    }
 
     #[test]
     fn a_name_brings_no_folders_along() {

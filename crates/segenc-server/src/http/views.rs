@@ -8,6 +8,7 @@ use segenc_core::plan::{Cut, DecodedFrom, Way};
 use segenc_core::pool::job::{Job, JobState, Start};
 use segenc_core::pool::task::{Attempt, AttemptState, Task, TaskKind, TaskState};
 use segenc_core::pool::worker::{Worker, WorkerState};
+use segenc_core::schedule;
 use segenc_core::source::{Rational, StreamKind};
 use segenc_core::spec::VideoSpec;
 use segenc_proto::rest::{
@@ -273,6 +274,7 @@ fn segment_view(job: &Job, task: &Task) -> Option<SegmentView> {
         timebase: film.timebase.into(),
         cut: match segment.cut {
             Cut::SceneKeyframe => "scene_keyframe",
+            Cut::Scene => "scene",
             Cut::Keyframe => "keyframe",
             Cut::Frame => "frame",
             Cut::End => "end",
@@ -404,6 +406,7 @@ pub(crate) fn worker_view(view: &View, traffic: &Traffic, worker: &Worker) -> Wo
         name: profile.name.clone(),
         state: state.to_owned(),
         reason,
+        idle_because: idle_because(view, worker),
         online: worker.state != WorkerState::SignedOff
             && view.leases.is_present(worker.id, view.now),
         last_seen_at: view.leases.last_seen(worker.id),
@@ -423,6 +426,20 @@ pub(crate) fn worker_view(view: &View, traffic: &Traffic, worker: &Worker) -> Wo
         bytes_delivered: counters.read(Cargo::Output),
         work: worker.running.iter().filter_map(|attempt| work_view(view, *attempt)).collect(),
     }
+}
+
+/// Why a worker that is in order gets nothing: people would look for a fault elsewhere.
+fn idle_because(view: &View, worker: &Worker) -> Option<String> {
+    let present = view.leases.is_present(worker.id, view.now);
+    let job =
+        schedule::kept_from(&view.pool, &view.leases, view.now, worker).filter(|_| present)?;
+    Some(format!(
+        "its {} (ffmpeg {}) would make segments that do not fit those of job {}: another build of the encoder makes \
+         them",
+        job.film_encoder().unwrap_or("encoder"),
+        worker.profile.ffmpeg_version,
+        job.id
+    ))
 }
 
 fn work_view(view: &View, id: AttemptId) -> Option<WorkView> {

@@ -1,9 +1,10 @@
 //! Tells by e-mail, over the mail server of the settings file.
 
+use std::error::Error;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
@@ -76,7 +77,9 @@ pub(super) async fn send(
     }
     match builder.build().send(message).await {
         Ok(_) => Ok(()),
-        Err(error) if error.is_permanent() => Err(Failed::ForGood(told(&error))),
+        Err(error) if error.is_permanent() && !is_about_login(&error) => {
+            Err(Failed::ForGood(told(&error)))
+        }
         Err(error) => Err(Failed::ForNow(told(&error))),
     }
 }
@@ -85,9 +88,23 @@ fn parameters(server: &MailServer) -> Result<TlsParameters, Failed> {
     TlsParameters::new(server.host.clone()).map_err(|error| Failed::ForNow(error.to_string()))
 }
 
+/// Whether the operator has to mend the login in the settings file: then the message can still be sent (RFC 4954).
+fn is_about_login(error: &lettre::transport::smtp::Error) -> bool {
+    error.status().is_some_and(|code| matches!(u16::from(code), 530 | 534 | 535 | 538))
+}
+
+/// What went wrong, each cause once.
 fn told(error: &lettre::transport::smtp::Error) -> String {
-    let inner = std::error::Error::source(error).map(|inner| format!(": {inner}"));
-    format!("the mail server says no: {error}{}", inner.unwrap_or_default())
+    let refused = error.is_permanent() || error.is_transient();
+    let what =
+        if refused { "the mail server says no" } else { "the mail could not be handed over" };
+    // The library's own texts end with those of their causes, so that the innermost says all.
+    let mut innermost: &dyn Error = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    let code = error.status().map(|code| format!("{code} ")).unwrap_or_default();
+    format!("{what}: {code}{innermost}")
 }
 
 fn message(server: &MailServer, to: &[String], occasion: &Occasion) -> Result<Message, Failed> {
@@ -100,12 +117,35 @@ fn message(server: &MailServer, to: &[String], occasion: &Occasion) -> Result<Me
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .take(SUBJECT_CHARS_MAX)
         .collect();
-    let mut builder = Message::builder().from(from).subject(format!("[segenc] {line}"));
+    let mut builder = Message::builder()
+        .from(from)
+        .subject(format!("[segenc] {line}"))
+        // Mails without one look like those of a spammer.
+        .message_id(None)
+        .header(AutoSubmitted);
     for address in to {
         builder = builder.to(address.parse().map_err(|_| wrong(address))?);
     }
     let body = builder.header(ContentType::TEXT_PLAIN).body(text(occasion));
     body.map_err(|error| Failed::ForGood(error.to_string()))
+}
+
+/// Says that no person wrote it, so that no absent person's program answers (RFC 3834).
+#[derive(Debug, Clone, Copy)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
 }
 
 fn text(occasion: &Occasion) -> String {
@@ -123,6 +163,7 @@ fn text(occasion: &Occasion) -> String {
         }
         if let Some(failure) = &job.failure {
             lines.push(format!("reason   {}", failure.reason));
+            lines.push(format!("why      {}", failure.message));
             lines.extend(failure.hint.as_ref().map(|hint| format!("hint     {hint}")));
         }
     }
@@ -133,6 +174,7 @@ fn text(occasion: &Occasion) -> String {
 #[cfg(test)]
 mod tests {
     use segenc_proto::rest::{JobView, NotificationEvent};
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
     use super::*;
 
@@ -151,7 +193,97 @@ mod tests {
         let text = String::from_utf8(mail.formatted()).expect("UTF-8");
         let head = text.split("\r\n\r\n").next().expect("a head");
         assert!(head.contains("To: a@example.org"), "{head}");
+        assert!(head.contains("Auto-Submitted: auto-generated"), "{head}");
+        assert!(head.contains("Message-ID: <") && head.contains("Date: "), "{head}");
         assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
         assert!(message(&server, &["nobody".to_owned()], &occasion).is_err());
+    }
+
+    /// A mail server that says these lines, one for each that it hears, and tells what it heard.
+    async fn answering(
+        offers: &'static [&'static str],
+        login: &'static str,
+    ) -> (u16, tokio::task::JoinHandle<String>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("it listens").port();
+        let heard = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("somebody comes");
+            let (reader, mut writer) = stream.into_split();
+            let mut lines = BufReader::new(reader).lines();
+            let mut heard = String::new();
+            let mut in_mail = false;
+            writer.write_all(b"220 here\r\n").await.expect("they listen");
+            while let Ok(Some(line)) = lines.next_line().await {
+                heard.push_str(&line);
+                heard.push('\n');
+                let word = line.split_once(' ').map_or(line.as_str(), |(word, _)| word);
+                let answer = match word {
+                    "." => {
+                        in_mail = false;
+                        "250 taken".to_owned()
+                    }
+                    _ if in_mail => continue,
+                    "EHLO" => offers.join("\r\n"),
+                    "AUTH" => login.to_owned(),
+                    "DATA" => {
+                        in_mail = true;
+                        "354 go on".to_owned()
+                    }
+                    "QUIT" => break,
+                    _ => "250 fine".to_owned(),
+                };
+                let answer = format!("{answer}\r\n");
+                if writer.write_all(answer.as_bytes()).await.is_err() {
+                    break;
+                }
+            }
+            heard
+        });
+        (port, heard)
+    }
+
+    fn plain(port: u16, password: Option<&str>) -> MailServer {
+        MailServer {
+            host: "127.0.0.1".to_owned(),
+            port: Some(port),
+            protection: MailProtection::Plain,
+            login: password.map(|password| ("farm".to_owned(), Secret::new(password))),
+            from: "Farm <farm@example.org>".to_owned(),
+        }
+    }
+
+    async fn sent(server: &MailServer) -> Result<(), Failed> {
+        let occasion = Occasion::of_job(NotificationEvent::JobFailed, 1, JobView::default());
+        send(server, &["a@example.org".to_owned(), "b@example.org".to_owned()], &occasion).await
+    }
+
+    #[tokio::test]
+    async fn a_mail_reaches_a_server_with_and_without_a_password() {
+        let (port, heard) = answering(&["250-here", "250 8BITMIME"], "").await;
+        assert_eq!(sent(&plain(port, None)).await, Ok(()));
+        let heard = heard.await.expect("it ended");
+        assert!(heard.contains("RCPT TO:<b@example.org>") && !heard.contains("AUTH"), "{heard}");
+        let (port, heard) = answering(&["250-here", "250 AUTH PLAIN"], "235 welcome").await;
+        assert_eq!(sent(&plain(port, Some("s3cret"))).await, Ok(()));
+        assert!(heard.await.expect("it ended").contains("AUTH PLAIN"));
+    }
+
+    #[tokio::test]
+    async fn a_refused_login_is_tried_again_because_it_can_be_mended() {
+        let (port, _heard) = answering(&["250-here", "250 AUTH PLAIN"], "535 not you").await;
+        let failed = sent(&plain(port, Some("wrong"))).await.expect_err("it is refused");
+        let Failed::ForNow(text) = failed else { panic!("{failed:?}") };
+        assert!(text.contains("535 not you") && !text.contains("wrong"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn without_the_protection_that_is_asked_for_nothing_is_sent() {
+        segenc_proto::connect::install_crypto_provider();
+        let (port, heard) = answering(&["250-here", "250 AUTH PLAIN"], "235 welcome").await;
+        let server =
+            MailServer { protection: MailProtection::StartTls, ..plain(port, Some("s3cret")) };
+        sent(&server).await.expect_err("it offers no TLS");
+        let heard = heard.await.expect("it ended");
+        assert!(!heard.contains("AUTH") && !heard.contains("MAIL"), "{heard}");
     }
 }

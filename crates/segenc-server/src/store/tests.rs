@@ -53,6 +53,7 @@ fn profile() -> WorkerProfile {
         ffmpeg_version: String::new(),
         platform: String::new(),
         can_pause: false,
+        trial_sets: std::collections::BTreeMap::new(),
     }
 }
 

@@ -166,7 +166,7 @@ async fn tokens_of_workers_log_nobody_in() {
         let status = Browser::new(&farm).log_in(&json!({"secret": secret})).await;
         assert_eq!(status, 401);
     }
-    assert_eq!(Browser::new(&farm).log_in(&json!({})).await, 400);
+    assert_eq!(Browser::new(&farm).log_in(&json!({})).await, 422);
 }
 
 #[tokio::test]
@@ -200,4 +200,41 @@ async fn a_token_for_a_program_opens_until_it_is_taken_away() {
         assert_eq!(gone.status(), status);
     }
     assert_eq!(program.get("/api/jobs").await.status(), 401);
+}
+
+#[tokio::test]
+async fn a_passkey_is_asked_for_by_a_login_at_a_page_that_has_a_name() {
+    let farm = Farm::start().await;
+    let url = |path: &str| format!("{}{path}", farm.operator.base);
+    let home = farm.operator.base.replace("127.0.0.1", "localhost");
+    let asks = async |path: &str, origin: &str, cookie: Option<&str>| {
+        let mut request = farm.operator.http.post(url(path)).header("origin", origin);
+        request = request.header("sec-fetch-site", "same-origin");
+        if let Some(cookie) = cookie {
+            request = request.header("cookie", cookie);
+        }
+        let wish = json!({"name": "Anna’s phone"}).to_string();
+        let answer = request.body(wish).send().await.expect("an answer");
+        (answer.status().as_u16(), json_of(answer).await)
+    };
+    let places = json_of(farm.operator.get("/api/passkeys/login").await).await;
+    assert_eq!(places, json!({"origins": [{"origin": home, "in_use": false}]}));
+    let (status, asked) = asks("/api/passkeys/login", &home, None).await;
+    assert_eq!((status, &asked["public_key"]["rpId"]), (200, &json!("localhost")));
+    let (status, told) = asks("/api/passkeys/login", &farm.operator.base, None).await;
+    assert_eq!((status, &told["type"]), (409, &json!("no-passkeys-here")));
+
+    let mut browser = Browser::new(&farm);
+    assert_eq!(browser.log_in(&json!({"code": code(&farm)})).await, 200);
+    let cookie = browser.cookie.as_deref();
+    let (status, asked) = asks("/api/passkeys/registration", &home, cookie).await;
+    assert_eq!((status, &asked["public_key"]["rp"]["id"]), (200, &json!("localhost")));
+    assert_eq!(asks("/api/passkeys/registration", &home, None).await.0, 401);
+    let by_token = farm.operator.post("/api/passkeys/registration", &json!({"name": "x"})).await;
+    assert_eq!(by_token.status(), 403);
+    assert_eq!(json_of(by_token).await["type"], "not-a-login");
+    assert_eq!(Browser::new(&farm).log_in(&json!({"passkey": {}})).await, 422);
+    assert_eq!(Browser::new(&farm).log_in(&json!({"passkey": {}, "secret": "x"})).await, 422);
+    let unknown = browser.status(Method::DELETE, "/api/passkeys/none", &json!({})).await;
+    assert_eq!(unknown, 404);
 }

@@ -97,6 +97,7 @@ impl Folders {
             parse_spec,
             aim_at_size: |spec, _| Ok(spec.clone()),
             automation: segenc_server::Automation::default(),
+            traces: None,
         }
     }
 }
@@ -212,6 +213,7 @@ pub(crate) fn profile(name: &str) -> grpc::RegistrationRequest {
         ffmpeg_version: "5.1".to_owned(),
         platform: "test".to_owned(),
         can_pause: true,
+        trial_sets: std::collections::HashMap::new(),
     }
 }
 

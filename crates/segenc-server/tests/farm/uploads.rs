@@ -87,9 +87,9 @@ async fn an_upload_can_be_taken_back() {
 }
 
 #[tokio::test]
-async fn an_upload_that_cannot_fit_is_refused() {
+async fn an_upload_that_can_never_fit_is_refused() {
     let farm = Farm::start().await;
     let refused = announce(&farm, u64::MAX / 4).await;
-    assert_eq!(refused.status(), 507);
-    assert_eq!(json_of(refused).await["type"], "disk-full");
+    assert_eq!(refused.status(), 413);
+    assert_eq!(json_of(refused).await["type"], "upload-too-large");
 }

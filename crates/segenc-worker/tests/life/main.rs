@@ -17,7 +17,7 @@ use segenc_core::work::{
 use segenc_proto::convert::{AssignedTask, InputLocation, task_message};
 use segenc_proto::grpc;
 use segenc_worker::{
-    Encoders, Leave, Pulse, ServerFiles, Thumbnails, WorkerConfig, WorkerError, run,
+    Encoders, Leave, Pulse, ServerFiles, Thumbnails, Wakefulness, WorkerConfig, WorkerError, run,
 };
 use server::{Farm, JOIN_TOKEN, Script};
 use sha2::{Digest as _, Sha256};
@@ -28,10 +28,17 @@ const FRAMES: i64 = 30;
 
 /// A film of moving grey stripes, uncompressed, so that no program is needed to make it.
 fn film() -> Bytes {
+    film_of_scenes(FRAMES)
+}
+
+/// The same, but from one frame on as its negative.
+fn film_of_scenes(second: i64) -> Bytes {
     let mut film = b"YUV4MPEG2 W64 H64 F25:1 Ip A1:1 C420jpeg\n".to_vec();
     for frame in 0..FRAMES {
         film.extend(b"FRAME\n");
-        film.extend((0..64 * 64).map(|at| ((at % 64 + frame) * 3 % 200).to_le_bytes()[0]));
+        let grey = |at: i64| ((at % 64 + frame) * 3 % 200).to_le_bytes()[0];
+        let shown = |grey: u8| if frame < second { grey } else { 255 - grey };
+        film.extend((0..64 * 64).map(|at| shown(grey(at))));
         film.extend([128; 64 * 64 / 2]);
     }
     film.into()
@@ -72,6 +79,7 @@ fn assigned(task: u64, inputs: &[&Bytes], work: Work) -> grpc::Task {
         attempt: AttemptId { task: TaskId(task), number: AttemptNumber(1) },
         inputs: inputs.collect(),
         work,
+        traceparent: None,
     })
 }
 
@@ -149,7 +157,9 @@ impl Worker {
             server_files: ServerFiles::Use,
             encoders: Encoders::All,
             thumbnails: Thumbnails::Make,
+            wakefulness: Wakefulness::MaySleep,
             pulse: Pulse::default(),
+            join_trace: None,
         };
         let (leave, told) = watch::channel(Leave::Stay);
         Self { folder, leave, task: tokio::spawn(run(config, told)) }
@@ -218,6 +228,34 @@ async fn a_job_goes_through_all_kinds_of_tasks() {
     }
     worker.stop(Leave::Drain).await;
     assert_eq!(farm.script().signed_off, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_analysis_looks_where_it_is_told_and_tells_a_server_that_forgot_again() {
+    let film = film_of_scenes(17);
+    let look = |from: i64, until: i64| grpc::Look { from, until, seek_micros: None };
+    let looks = vec![look(9, 18), look(20, 29)];
+    let farm = Farm::start(Script {
+        tasks: [assigned(1, &[&film], Work::Analysis)].into(),
+        inputs: [((1, 0), film.clone())].into(),
+        film_stream: Some(0),
+        looks: looks.clone(),
+        forgets: Some(looks),
+        ..Script::default()
+    })
+    .await;
+    let worker = Worker::start(&farm);
+    farm.until(|script| !script.finished.is_empty() || !script.failed.is_empty()).await;
+    {
+        let mut script = farm.script();
+        assert_eq!(script.failed, []);
+        assert_eq!(script.packets, FRAMES.unsigned_abs());
+        assert!(script.looks.is_empty());
+        script.seen.sort_unstable();
+        script.seen.dedup();
+        assert_eq!(script.seen, [(18, Some(17)), (29, None)]);
+    }
+    worker.stop(Leave::Drain).await;
 }
 
 #[tokio::test]

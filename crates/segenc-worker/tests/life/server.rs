@@ -37,6 +37,12 @@ pub(crate) struct Script {
     pub(crate) facts: Option<grpc::SourceFacts>,
     /// How many packets were told.
     pub(crate) packets: u64,
+    /// Where to look for scenes.
+    pub(crate) looks: Vec<grpc::Look>,
+    /// What was seen there, in that order.
+    pub(crate) seen: Vec<(i64, Option<i64>)>,
+    /// Once all packets were told, the server is as if started anew: it wants all of it again, and these looks.
+    pub(crate) forgets: Option<Vec<grpc::Look>>,
     /// Tasks reported on.
     pub(crate) reported: Vec<u64>,
     /// Outputs by task.
@@ -200,12 +206,21 @@ impl SegmentedEncoder for Service {
                 assert_eq!(batch.first, script.packets, "packets come in order");
                 script.packets += batch.pts.len() as u64;
             }
+            for seen in &report.seen {
+                script.looks.retain(|look| look.until != seen.until);
+                script.seen.push((seen.until, seen.scene));
+            }
+            if let Some(looks) = script.forgets.take_if(|_| report.packets_end) {
+                script.looks = looks;
+                script.packets = 0;
+            }
             let stop = script.stop.contains(&report.task_id);
             let directive = if stop { Directive::Stop } else { Directive::Continue };
             grpc::StatusAnswer {
                 directive: directive.into(),
                 film_stream: script.film_stream,
                 copy: None,
+                looks: script.looks.clone(),
                 packets_received: script.packets,
             }
         }))

@@ -86,6 +86,13 @@ impl Tables {
 
 impl Mail {
     fn into_server(self, settings: &Path) -> Result<MailServer, Halt> {
+        let here = matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "::1");
+        if self.protection == Protection::None && self.user.is_some() && !here {
+            tracing::warn!(
+                host = self.host,
+                "the mail server's password goes over the network for all to read; protection = \"starttls\" hides it"
+            );
+        }
         let login = match (self.user, self.password_file) {
             (Some(user), Some(file)) => {
                 let file = settings.parent().map_or(file.clone(), |folder| folder.join(&file));

@@ -52,9 +52,9 @@ pub(super) fn halted(error: BackupError) -> Halt {
         BackupError::NotEmpty { .. } => {
             Halt::failed(text).reason("restore-refused").hint("choose another --data-dir")
         }
-        BackupError::NoBackup { .. } => Halt::failed(text).reason("restore-refused").hint(
-            "name a file that `segenc backup` wrote; what was begun in --data-dir may be deleted",
-        ),
+        BackupError::NoBackup { .. } => Halt::failed(text)
+            .reason("restore-refused")
+            .hint("name a file that `segenc backup` wrote"),
         BackupError::Newer => {
             Halt::failed(text).reason("restore-refused").hint("restore it with that version")
         }

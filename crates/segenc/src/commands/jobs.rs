@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use reqwest::Method;
 use segenc_proto::rest::{AttemptView, JobView, ReportView, TaskView};
 
+use super::live;
 use super::turn::Turn;
 use crate::api::Api;
 use crate::arguments::{Jobs, JobsVerb, Voice};
@@ -21,7 +22,8 @@ pub(crate) async fn run(flags: Jobs, voice: Voice) -> anyhow::Result<()> {
     let asked = Asked { api: &api, voice };
     match flags.verb.unwrap_or(JobsVerb::List { state: None }) {
         JobsVerb::List { state } => asked.list(state).await,
-        JobsVerb::Show { id } => asked.show(id).await,
+        JobsVerb::Show { id, follow: false } => asked.show(id).await,
+        JobsVerb::Show { id, follow: true } => asked.follow(id).await,
         JobsVerb::Wait { id } => asked.wait(id).await,
         JobsVerb::Cancel { ids } => asked.each(&ids, "cancel", "canceled").await,
         JobsVerb::Pause { ids } => asked.each(&ids, "pause", "paused").await,
@@ -78,26 +80,39 @@ impl Asked<'_> {
             () = interrupts.at_least(1) => None,
         };
         progress.end();
-        let Some(followed) = followed else {
-            return Err(Halt::new(Exit::Interrupted, format!("left; job {id} goes on")).into());
+        let Some(followed) = followed else { return Err(left(id)) };
+        self.ended(&followed?)
+    }
+
+    async fn follow(&self, id: u64) -> anyhow::Result<()> {
+        let interrupts = Interrupts::listen();
+        let followed = tokio::select! {
+            followed = live::follow(self.api, id, self.voice) => Some(followed),
+            () = interrupts.at_least(1) => None,
         };
-        let job = followed?;
+        let Some(followed) = followed else { return Err(left(id)) };
+        self.ended(&followed?)
+    }
+
+    /// What a job's end means for who waited for it.
+    fn ended(&self, job: &JobView) -> anyhow::Result<()> {
         if job.state == "completed" {
             if self.voice.json {
                 terminal::result(
                     &serde_json::json!({ "event": "completed", "job": job }).to_string(),
                 );
             } else if !self.voice.quiet {
-                terminal::say(&format!("job {id} is completed"));
+                terminal::say(&format!("job {} is completed", job.id));
             }
             return Ok(());
         }
-        let halt = match &job.failure {
-            Some(failure) => Halt::failed(failure.message.clone())
+        let halt = match (&job.failure, &job.note) {
+            (Some(failure), _) => Halt::failed(failure.message.clone())
                 .reason(failure.reason.clone())
                 .hint_if_any(failure.hint.clone())
                 .log_tail(&failure.log_tail),
-            None => Halt::failed(format!("job {id} is {}", job.state)),
+            (None, Some(note)) => Halt::failed(format!("job {} is {}: {note}", job.id, job.state)),
+            (None, None) => Halt::failed(format!("job {} is {}", job.id, job.state)),
         };
         Err(halt.into())
     }
@@ -198,6 +213,11 @@ impl Asked<'_> {
     }
 }
 
+/// The user went away; the job did not.
+fn left(id: u64) -> anyhow::Error {
+    Halt::new(Exit::Interrupted, format!("left; job {id} goes on")).into()
+}
+
 fn job_row(job: &JobView) -> [String; 8] {
     let now = &job.progress;
     let size = job.output.as_ref().map_or(now.bytes_done, |output| output.size);
@@ -239,7 +259,8 @@ fn task_row(task: &TaskView) -> [String; 6] {
     ]
 }
 
-fn what(task: &TaskView) -> String {
+/// What a task makes, for people.
+pub(super) fn what(task: &TaskView) -> String {
     match &task.segment {
         Some(segment) => format!("segment {}", segment.index),
         None => task.kind.replace('_', " "),

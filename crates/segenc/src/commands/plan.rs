@@ -52,8 +52,9 @@ pub(crate) async fn run(mut flags: Plan, voice: Voice) -> anyhow::Result<()> {
     spec.dynamic_hdr = DynamicHdr::Drop;
     let inspection = Inspection::prepare().await?;
     let facts = inspection.facts(&input).await?;
-    let mut planner =
-        Planner::new(&spec, &facts).map_err(|error| inspection::plan_refused(&error))?;
+    let mut planner = Planner::new(&spec, &facts)
+        .map_err(|error| inspection::plan_refused(&error))?
+        .with_looks(&spec);
     let way = match &planner.header().way {
         Way::Segments => Ok(()),
         Way::Whole { reason } => Err(reason.clone()),
@@ -144,6 +145,7 @@ fn tell(view: &PlanView) {
 const fn why(cut: Cut) -> &'static str {
     match cut {
         Cut::SceneKeyframe => "a keyframe off the grid, very likely a change of scene",
+        Cut::Scene => "an ordinary frame at which a scene begins",
         Cut::Keyframe => "a keyframe",
         Cut::Frame => "an ordinary frame: no keyframe is near",
         Cut::End => "the end of the film",

@@ -150,7 +150,7 @@ fn keep(found: Vec<Imported>, overwrite: bool, voice: Voice) -> anyhow::Result<(
 }
 
 /// As a shell would want it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain =
         |character: char| character.is_ascii_alphanumeric() || "-_:.,=+/".contains(character);
     if !word.is_empty() && word.chars().all(plain) {

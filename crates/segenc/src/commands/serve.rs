@@ -10,7 +10,7 @@ use segenc_media::Tools;
 use segenc_media::presets::Preset;
 use segenc_proto::rest::PresetView;
 use segenc_server::{Automation, Protection, RunningServer, ServerConfig};
-use segenc_worker::{Encoders, Leave, ServerFiles, Thumbnails};
+use segenc_worker::{Encoders, Leave, ServerFiles, Thumbnails, Wakefulness};
 
 use super::settings;
 use crate::arguments::{Serve, Voice};
@@ -18,7 +18,7 @@ use crate::halt::Halt;
 use crate::interrupt::Interrupts;
 use crate::joining::Announcement;
 use crate::wiring::{self, RunningWorker, WorkerPlace, aim_at_size, parse_spec};
-use crate::{notify, places, terminal};
+use crate::{notify, places, terminal, traces};
 
 /// The port that the documents name.
 const PORT: u16 = 8642;
@@ -54,6 +54,11 @@ pub(crate) async fn run(flags: Serve, voice: Voice) -> anyhow::Result<()> {
             server_files: ServerFiles::Use,
             encoders: Encoders::All,
             thumbnails: Thumbnails::Make,
+            wakefulness: if flags.allow_sleep {
+                Wakefulness::MaySleep
+            } else {
+                Wakefulness::WhileBusy
+            },
             hours: None,
             tools: None,
         })
@@ -133,6 +138,7 @@ async fn start(
         parse_spec,
         aim_at_size,
         automation,
+        traces: traces::sink(),
     };
     wiring::start_server(config).await
 }

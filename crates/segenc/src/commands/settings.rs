@@ -8,7 +8,7 @@ use segenc_server::Automation;
 use serde::Deserialize;
 
 use super::automation::{HookTable, Mail, Tables, Webhooks};
-use crate::arguments::Serve;
+use crate::arguments::{LogFormat, Serve};
 use crate::halt::Halt;
 
 /// What may stand in the file.
@@ -22,10 +22,29 @@ struct File {
     advertise: Option<String>,
     behind_proxy: Option<bool>,
     no_announce: Option<bool>,
+    allow_sleep: Option<bool>,
     watch_folder: Vec<WatchFolder>,
     mail: Option<Mail>,
     hook: Vec<HookTable>,
     webhooks: Webhooks,
+    log_format: Option<LogFormat>,
+    otlp_endpoint: Option<String>,
+}
+
+/// What has to be known before the log begins. A file that is wrong is complained of later, with its log.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct Early {
+    log_format: Option<LogFormat>,
+    otlp_endpoint: Option<String>,
+}
+
+/// Fills what flags and variables leave open of the log and the traces.
+pub(crate) fn fill_early(flags: &mut Serve) {
+    let text = flags.config.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
+    let early: Early = text.and_then(|text| toml::from_str(&text).ok()).unwrap_or_default();
+    flags.log_format = flags.log_format.or(early.log_format);
+    flags.otlp_endpoint = flags.otlp_endpoint.take().or(early.otlp_endpoint);
 }
 
 /// Fills what flags and variables leave open from the file of `--config`, if one is named.
@@ -40,7 +59,7 @@ pub(crate) fn with_file(flags: Serve) -> Result<(Serve, Automation), Halt> {
 fn merge(mut flags: Serve, text: &str, path: &Path) -> Result<(Serve, Automation), Halt> {
     let file: File = toml::from_str(text).map_err(|error| {
         Halt::usage(format!("the settings file {} is wrong: {}", path.display(), error.message()))
-            .hint("it holds data-dir, listen, workers, media-root, advertise, behind-proxy, no-announce, \
+            .hint("it holds data-dir, listen, workers, media-root, advertise, behind-proxy, no-announce, allow-sleep, log-format, otlp-endpoint, \
                 [mail], [webhooks], [[hook]] and [[watch-folder]]")
     })?;
     let tables = Tables {
@@ -57,7 +76,10 @@ fn merge(mut flags: Serve, text: &str, path: &Path) -> Result<(Serve, Automation
     flags.listen = flags.listen.or(file.listen);
     flags.workers = flags.workers.or(file.workers);
     flags.advertise = flags.advertise.or(file.advertise);
+    flags.log_format = flags.log_format.or(file.log_format);
+    flags.otlp_endpoint = flags.otlp_endpoint.or(file.otlp_endpoint);
     flags.no_announce |= file.no_announce.unwrap_or(false);
+    flags.allow_sleep |= file.allow_sleep.unwrap_or(false);
     flags.behind_proxy |= file.behind_proxy.unwrap_or(false);
     if flags.media_root.is_empty() {
         flags.media_root = file.media_root.into_iter().map(beside).collect();

@@ -5,24 +5,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use console::Term;
 use futures_util::StreamExt as _;
 use reqwest::Method;
 use segenc_proto::rest::{Changes, JobView, WorkerView};
 
 use crate::api::{Api, ApiError};
 use crate::arguments::{Top, Voice};
-use crate::follow::{Absence, Events};
+use crate::follow::{Absence, Events, is_final};
 use crate::interrupt::Interrupts;
-use crate::quantities::{bytes, clock, cut, percent};
+use crate::quantities::{bytes, clock, percent};
+use crate::terminal::Screen;
 use crate::{places, terminal};
 
 /// The server gives a sign of life every five seconds; after this long the connection is dead.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// Letters of a bar: enough to see it move.
 const BAR_WIDTH: usize = 20;
-/// Without knowledge of the terminal.
-const SIZE_DEFAULT: (usize, usize) = (24, 80);
 
 /// Runs the command.
 pub(crate) async fn run(flags: Top, voice: Voice) -> anyhow::Result<()> {
@@ -82,8 +80,7 @@ struct Show {
     farm: Farm,
     voice: Voice,
     once: bool,
-    term: Option<Term>,
-    drawn: usize,
+    screen: Option<Screen>,
 }
 
 #[derive(Default)]
@@ -94,9 +91,8 @@ struct Farm {
 
 impl Show {
     fn new(voice: Voice, once: bool) -> Self {
-        let term = Term::stdout();
-        let live = term.is_term() && !voice.json && !once;
-        Self { farm: Farm::default(), voice, once, term: live.then_some(term), drawn: 0 }
+        let screen = if voice.json || once { None } else { Screen::of_stdout() };
+        Self { farm: Farm::default(), voice, once, screen }
     }
 
     fn take(&mut self, changes: Changes) {
@@ -106,34 +102,20 @@ impl Show {
             }
             return;
         }
-        let plain = self.term.is_none() && !self.once;
-        if plain {
+        if self.screen.is_none() && !self.once {
             changes.jobs.iter().for_each(|job| terminal::result(&job_line(job)));
             let workers = changes.workers.iter();
             workers.for_each(|worker| terminal::result(&worker_line(worker)));
             return;
         }
         self.farm.take(changes);
-        let (rows, columns) = self.term.as_ref().map_or(SIZE_DEFAULT, size_of);
-        let most = if self.once { usize::MAX } else { rows.saturating_sub(1) };
-        let lines = self.farm.lines(most);
-        match &self.term {
-            None => lines.iter().for_each(|line| terminal::result(line)),
-            Some(term) => {
-                // A terminal that does not follow shows an old picture, and the next one is drawn all the same.
-                let _ = term.clear_last_lines(self.drawn);
-                for line in &lines {
-                    let _ = term.write_line(&cut(line, columns));
-                }
-                self.drawn = lines.len();
+        match &mut self.screen {
+            None => {
+                self.farm.lines(usize::MAX).iter().for_each(|line| terminal::result(line));
             }
+            Some(screen) => screen.draw(&self.farm.lines(screen.lines_max())),
         }
     }
-}
-
-fn size_of(term: &Term) -> (usize, usize) {
-    let (rows, columns) = term.size();
-    (usize::from(rows), usize::from(columns))
 }
 
 impl Farm {
@@ -150,7 +132,7 @@ impl Farm {
 
     /// The picture: first what is at work.
     fn lines(&self, most: usize) -> Vec<String> {
-        let open = |job: &&JobView| !is_over(job);
+        let open = |job: &&JobView| !is_final(job);
         let (running, over): (Vec<&JobView>, Vec<&JobView>) =
             self.jobs.values().rev().partition(open);
         let online = self.workers.values().filter(|worker| worker.online);
@@ -176,11 +158,8 @@ impl Farm {
     }
 }
 
-fn is_over(job: &JobView) -> bool {
-    matches!(job.state.as_str(), "completed" | "failed" | "canceled")
-}
-
-fn job_line(job: &JobView) -> String {
+/// A job in one line.
+pub(super) fn job_line(job: &JobView) -> String {
     let now = &job.progress;
     let done = match job.state.as_str() {
         "completed" => 100,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use segenc_worker::{Encoders, Leave, ServerFiles, Thumbnails};
+use segenc_worker::{Encoders, Leave, ServerFiles, Thumbnails, Wakefulness};
 use sha2::{Digest, Sha256};
 
 use crate::arguments::{Voice, WorkerFlags};
@@ -38,6 +38,7 @@ pub(crate) async fn run(flags: WorkerFlags, voice: Voice) -> anyhow::Result<()> 
         server_files: if flags.fetch { ServerFiles::Fetch } else { ServerFiles::Use },
         encoders: Encoders::All,
         thumbnails: Thumbnails::Make,
+        wakefulness: if flags.allow_sleep { Wakefulness::MaySleep } else { Wakefulness::WhileBusy },
         hours: flags.hours,
         tools: None,
     });

@@ -54,6 +54,11 @@ async fn list(api: &Api, voice: Voice) -> anyhow::Result<()> {
         ],
         &rows,
     );
+    for worker in &workers {
+        if let Some(why) = worker.reason.as_ref().or(worker.idle_because.as_ref()) {
+            terminal::say(&format!("{} gets nothing: {why}", worker.name));
+        }
+    }
     Ok(())
 }
 

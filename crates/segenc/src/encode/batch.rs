@@ -10,7 +10,7 @@ use segenc_core::naming::{OUTPUT_WORDS, OutputName, Template};
 use segenc_core::spec::VideoSpec;
 
 use crate::arguments::{Encode, Voice};
-use crate::halt::Halt;
+use crate::halt::{Halt, LastWords};
 use crate::interrupt::Interrupts;
 use crate::wiring::own_spec;
 use crate::{places, terminal};
@@ -52,39 +52,98 @@ pub(super) async fn run(
     let mut films = stream::iter(pairs.into_iter().enumerate().map(|(number, pair)| {
         let flags = &flags;
         async move {
+            let place = format!("{} of {count}", number + 1);
             if !flags.overwrite && pair.output.exists() {
-                return (number, pair, None);
+                return (place, pair, None);
             }
-            let ended = one(flags, &pair, own_voice, interrupts).await;
-            (number, pair, Some(ended))
+            begin(&place, &pair, voice);
+            let flags = Encode { place: Some(place.clone()), ..flags.clone() };
+            let ended = one(&flags, &pair, own_voice, interrupts).await;
+            (place, pair, Some(ended))
         }
     }))
     .buffer_unordered(together);
-    while let Some((number, pair, ended)) = films.next().await {
-        let place = format!("{} of {count}", number + 1);
-        let output = pair.output.display();
-        let said = match ended {
-            None => {
-                tally.there += 1;
-                format!("{place}: {output} is there already")
-            }
-            Some(Ok(())) => {
-                tally.made += 1;
-                format!("{place}: {output}")
-            }
+    while let Some((place, pair, ended)) = films.next().await {
+        let how = match ended {
+            None => How::There,
+            Some(Ok(())) => How::Made,
             Some(Err(error)) => {
                 if let Some(halt) = interruption(&error) {
                     return Err(halt.into());
                 }
-                tally.failed += 1;
-                format!("{place}: {} failed: {error:#}", pair.input.display())
+                How::Failed(LastWords::from(&error))
             }
         };
-        if !voice.quiet && !voice.json {
-            terminal::say(&said);
-        }
+        tally.note(&how);
+        tell(&place, &pair, &how, voice);
     }
     end(&tally, voice)
+}
+
+/// How one film went.
+enum How {
+    Made,
+    There,
+    Failed(LastWords),
+}
+
+impl Tally {
+    fn note(&mut self, how: &How) {
+        match how {
+            How::Made => self.made += 1,
+            How::There => self.there += 1,
+            How::Failed(_) => self.failed += 1,
+        }
+    }
+}
+
+fn begin(place: &str, pair: &Pair, voice: Voice) {
+    if voice.json {
+        film_line(place, pair, "begun", None);
+    } else if !voice.quiet {
+        terminal::say(&format!("{place}: {}", pair.input.display()));
+    }
+}
+
+fn tell(place: &str, pair: &Pair, how: &How, voice: Voice) {
+    if voice.json {
+        return match how {
+            How::Made => film_line(place, pair, "encoded", None),
+            How::There => film_line(place, pair, "there", None),
+            How::Failed(words) => film_line(place, pair, "failed", Some(words)),
+        };
+    }
+    match how {
+        // That was said with all figures.
+        How::Made => {}
+        How::There if voice.quiet => {}
+        How::There => {
+            terminal::say(&format!("{place}: {} is there already", pair.output.display()));
+        }
+        How::Failed(words) => {
+            let reason = words.reason.as_ref().map(|reason| format!(" [{reason}]"));
+            let reason = reason.unwrap_or_default();
+            let film = pair.input.display();
+            terminal::say(&format!("{place}: {film} failed{reason}: {}", words.message));
+            if let Some(hint) = &words.hint {
+                terminal::say(&format!("hint: {hint}"));
+            }
+        }
+    }
+}
+
+fn film_line(place: &str, pair: &Pair, state: &str, words: Option<&LastWords>) {
+    let line = serde_json::json!({
+        "event": "film",
+        "place": place,
+        "input": pair.input,
+        "output": pair.output,
+        "state": state,
+        "reason": words.and_then(|words| words.reason.as_ref()),
+        "message": words.map(|words| &words.message),
+        "hint": words.and_then(|words| words.hint.as_ref()),
+    });
+    terminal::result(&line.to_string());
 }
 
 async fn one(

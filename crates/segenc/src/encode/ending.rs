@@ -69,8 +69,11 @@ fn tell(wish: &Wish, job: &JobView, report: &ReportView, size: u64) {
     if let Some(note) = cut_off(report) {
         terminal::say(&format!("note: {note}"));
     }
+    let which = wish.flags.place.as_ref();
+    let which = which.map(|place| format!("{place}: {}: ", wish.output.path().display()));
     terminal::result(&format!(
-        "done in {}{}: {} -> {} ({:.0} %), verified: {}",
+        "{}done in {}{}: {} -> {} ({:.0} %), verified: {}",
+        which.unwrap_or_default(),
         span(took),
         speed.unwrap_or_default(),
         bytes(job.source_size),

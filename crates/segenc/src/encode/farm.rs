@@ -2,8 +2,10 @@
 //!
 //! The job belongs to the server: a command that ends here leaves it going on there.
 
+use reqwest::Method;
 use segenc_proto::rest::{JobView, SourceSpec};
 
+use super::left::Left;
 use super::{Wish, ending, heading};
 use crate::api::{Api, ApiError};
 use crate::follow::{self, Absence};
@@ -25,8 +27,9 @@ pub(crate) async fn run(wish: &Wish, interrupts: &Interrupts) -> anyhow::Result<
     // Who is not let in should hear it before anything else.
     let _: segenc_proto::rest::ServerView = api.get("/api/server").await?;
     tell_of_source(wish).await?;
+    let left = Left::of(wish, &api.address());
     let job = tokio::select! {
-        job = create(wish, &api, interrupts) => job?,
+        job = find_or_create(wish, &api, &left, interrupts) => job?,
         // Whoever insists does not wait until the server is tidy.
         () = interrupts.at_least(2) => {
             return Err(Halt::new(Exit::Interrupted, "stopped before a job was made").into());
@@ -35,12 +38,61 @@ pub(crate) async fn run(wish: &Wish, interrupts: &Interrupts) -> anyhow::Result<
     if !wish.voice.quiet && !wish.voice.json {
         terminal::say(&format!("job {} on {}", job.id, api.address()));
     }
-    tokio::select! {
+    let outcome = tokio::select! {
         outcome = work(wish, &api, job.id) => outcome,
-        () = interrupts.at_least(1) => Err(Halt::new(
-            Exit::Interrupted,
-            format!("left; the job goes on: segenc jobs wait {}", job.id),
-        ).into()),
+        () = interrupts.at_least(1) => {
+            let halt = Halt::new(Exit::Interrupted, format!("left; job {} goes on", job.id));
+            return Err(halt.hint("the same command waits for it again and fetches the output").into());
+        }
+    };
+    match &outcome {
+        Ok(()) => left.forget(),
+        // Who refuses the output today does so tomorrow; a broken line or a full disk passes.
+        Err(error) if is_refusal(error) => left.forget(),
+        Err(_) => {}
+    }
+    outcome
+}
+
+fn is_refusal(error: &anyhow::Error) -> bool {
+    let refused = |error: &ApiError| matches!(error, ApiError::Refused(_)) && !error.may_pass();
+    error.chain().filter_map(|cause| cause.downcast_ref::<ApiError>()).any(refused)
+}
+
+/// The job that an earlier run of this command has left there, or a new one.
+async fn find_or_create(
+    wish: &Wish,
+    api: &Api,
+    left: &Left,
+    interrupts: &Interrupts,
+) -> anyhow::Result<JobView> {
+    if let Some(job) = find(api, left).await? {
+        ending::tell_of_resuming(&job, wish.voice);
+        return Ok(job);
+    }
+    let job = create(wish, api, interrupts).await?;
+    left.remember(job.id);
+    Ok(job)
+}
+
+async fn find(api: &Api, left: &Left) -> anyhow::Result<Option<JobView>> {
+    let Some(id) = left.job() else { return Ok(None) };
+    let job = match api.job(id).await {
+        Ok(job) if left.is_it(&job) => job,
+        Ok(_) => return Ok(None),
+        Err(error) if error.is("not-found") => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let verb = match job.state.as_str() {
+        "failed" => "retry",
+        "paused" => "resume",
+        _ => return Ok(Some(job)),
+    };
+    match api.tell(Method::POST, &format!("/api/jobs/{id}/{verb}")).await {
+        Ok(()) => Ok(Some(api.job(id).await?)),
+        // It cannot be gone on with: a new one is made.
+        Err(ApiError::Refused(_)) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -122,7 +174,9 @@ async fn send(wish: &Wish, api: &Api, upload: &Upload) -> anyhow::Result<()> {
             if let Some(bar) = &bar {
                 bar.set_position(sent);
             } else if wish.voice.json {
-                let line = serde_json::json!({ "event": "upload", "sent": sent, "size": size });
+                let line = serde_json::json!({
+                    "event": "upload", "name": places::name_of(&wish.source), "sent": sent, "size": size
+                });
                 terminal::result(&line.to_string());
             } else if speaks && now >= told + 10 {
                 terminal::say(&format!("sent {now} %"));

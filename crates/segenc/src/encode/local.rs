@@ -10,7 +10,7 @@ use segenc_core::spec::{JobSpec, VideoSpec};
 use segenc_media::Tools;
 use segenc_proto::rest::JobView;
 use segenc_server::{Protection, RunningServer, ServerConfig};
-use segenc_worker::{Encoders, Leave, ServerFiles, Thumbnails};
+use segenc_worker::{Encoders, Leave, ServerFiles, Thumbnails, Wakefulness};
 
 use super::state::{Found, State};
 use super::{Wish, ending, heading};
@@ -20,8 +20,8 @@ use crate::halt::{Exit, Halt};
 use crate::inspection::Inspection;
 use crate::interrupt::Interrupts;
 use crate::progress::{Place, Progress};
-use crate::terminal;
 use crate::wiring::{self, RunningWorker, WorkerPlace, aim_at_size, parse_spec};
+use crate::{terminal, traces};
 
 /// What to do when it did not come to an end.
 const AGAIN: &str = "the same command tries again; finished segments are kept";
@@ -35,6 +35,7 @@ pub(crate) async fn run(wish: &Wish, interrupts: &Interrupts) -> anyhow::Result<
             .into());
     }
     let inspection = Inspection::prepare().await?;
+    State::sweep_old(wish.voice);
     let (state, found) = State::open(wish)?;
     if let Found::Other(reason) = found
         && !wish.voice.quiet
@@ -81,6 +82,7 @@ async fn start_server(wish: &Wish, state: &State) -> anyhow::Result<RunningServe
         parse_spec,
         aim_at_size,
         automation: segenc_server::Automation::default(),
+        traces: traces::sink(),
     };
     wiring::start_server(config).await
 }
@@ -102,6 +104,11 @@ async fn with_server(
         server_files: ServerFiles::Use,
         encoders: Encoders::These(needed_encoders(&wish.spec)),
         thumbnails: Thumbnails::Skip,
+        wakefulness: if wish.flags.allow_sleep {
+            Wakefulness::MaySleep
+        } else {
+            Wakefulness::WhileBusy
+        },
         hours: None,
         tools: Some(tools),
     });

@@ -6,8 +6,10 @@ mod batch;
 mod ending;
 mod farm;
 mod heading;
+mod left;
 mod local;
 mod state;
+mod sweep;
 
 use std::fs;
 use std::path::{Path, PathBuf};

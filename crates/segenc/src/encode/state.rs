@@ -5,16 +5,22 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::Context as _;
+use segenc_proto::rest::JobView;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Wish;
+use super::{Wish, sweep};
+use crate::arguments::Voice;
 use crate::fingerprint::{SourceMark, hex};
 use crate::halt::Halt;
-use crate::places;
+use crate::quantities::{bytes, counted};
+use crate::{places, terminal};
 
+/// The file in a job's folder that says what is wished.
+pub(super) const RECORD: &str = "wish.json";
 /// A folder that a finishing run deletes just while we open it is made again; twice in a row is a fault.
 const OPEN_TRIES_MAX: usize = 20;
 
@@ -56,7 +62,7 @@ pub(crate) enum Found {
 
 /// What the folder was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
+pub(super) struct Record {
     source: SourceMark,
     args: Vec<String>,
     container: String,
@@ -64,6 +70,8 @@ struct Record {
     segment_seconds: Option<u32>,
     #[serde(default)]
     target_size: Option<u64>,
+    #[serde(default)]
+    drop_dynamic_hdr: bool,
 }
 
 impl State {
@@ -82,7 +90,11 @@ impl State {
         let state = Self { folder, _lock: held, _output: output };
         let wanted = Record::of(wish);
         let found = match state.recorded() {
-            Some(record) if record == wanted => return Ok((state, Found::SameWish)),
+            Some(record) if record == wanted => {
+                // Its time says when the job was last gone on with.
+                state.write_down(&wanted)?;
+                return Ok((state, Found::SameWish));
+            }
             Some(record) if record.source != wanted.source => {
                 Found::Other("the source has changed")
             }
@@ -91,10 +103,31 @@ impl State {
             None => Found::Nothing,
         };
         state.clear()?;
-        let text = serde_json::to_string_pretty(&wanted).context("writing down the wish failed")?;
-        let path = state.record_file();
-        fs::write(&path, text).with_context(|| format!("writing {} failed", path.display()))?;
+        state.write_down(&wanted)?;
         Ok((state, found))
+    }
+
+    /// Forgets jobs of this machine that nobody went on with for long.
+    pub(crate) fn sweep_old(voice: Voice) {
+        let Ok(all) = places::data_folder() else { return };
+        let swept = sweep::sweep(&all.join("encode"), SystemTime::now());
+        if swept.jobs > 0 && !voice.quiet && !voice.json {
+            let days = sweep::KEPT_FOR.as_secs() / (24 * 60 * 60);
+            terminal::say(&format!(
+                "forgotten: {} that {days} days ago was left unfinished ({})",
+                counted(swept.jobs, "job"),
+                bytes(swept.bytes)
+            ));
+        }
+    }
+
+    /// Under a new name first: a record that is cut short would cost the job.
+    fn write_down(&self, record: &Record) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(record).context("writing down the wish failed")?;
+        let (path, new) = (self.record_file(), self.folder.join("wish.new"));
+        fs::write(&new, text)
+            .and_then(|()| fs::rename(&new, &path))
+            .with_context(|| format!("writing {} failed", path.display()))
     }
 
     /// The embedded server's folder.
@@ -128,7 +161,7 @@ impl State {
     }
 
     fn record_file(&self) -> PathBuf {
-        self.folder.join("wish.json")
+        self.folder.join(RECORD)
     }
 
     fn recorded(&self) -> Option<Record> {
@@ -155,7 +188,7 @@ fn gone(deleted: io::Result<()>, path: &Path) -> anyhow::Result<()> {
 }
 
 impl Record {
-    fn of(wish: &Wish) -> Self {
+    pub(super) fn of(wish: &Wish) -> Self {
         Self {
             source: wish.mark.clone(),
             args: wish.flags.options.clone(),
@@ -163,11 +196,20 @@ impl Record {
             verify: wish.flags.verify.word().to_owned(),
             segment_seconds: wish.flags.segment_seconds,
             target_size: wish.flags.target_size,
+            drop_dynamic_hdr: wish.flags.drop_dynamic_hdr,
         }
     }
 }
 
-fn key(paths: &[&Path]) -> String {
+impl Record {
+    /// Whether a server's job does what is wished, as far as it shows.
+    pub(super) fn is_wished_by(&self, job: &JobView) -> bool {
+        job.args == self.args && job.source_size == self.source.size
+    }
+}
+
+/// A short name for what these paths have to do with each other.
+pub(super) fn key(paths: &[&Path]) -> String {
     let mut digest = Sha256::new();
     for path in paths {
         digest.update(path.as_os_str().as_encoded_bytes());

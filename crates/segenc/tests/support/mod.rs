@@ -63,6 +63,9 @@ impl Stage {
         for variable in ["SEGENC_SERVER", "SEGENC_TOKEN", "SEGENC_LOG", "SEGENC_LISTEN"] {
             command.env_remove(variable);
         }
+        for variable in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] {
+            command.env_remove(variable);
+        }
         command.env("SEGENC_DATA_DIR", self.path(data));
         command
     }

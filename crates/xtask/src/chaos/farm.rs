@@ -30,11 +30,13 @@ pub(crate) struct Layout {
     /// The server's data folder.
     pub(crate) data: PathBuf,
     pub(crate) workers: usize,
+    /// Of each worker.
+    pub(crate) slots: u32,
 }
 
 impl Layout {
     pub(crate) fn below(folder: &Path, workers: usize) -> Self {
-        Self { folder: folder.to_owned(), data: folder.join("farm"), workers }
+        Self { folder: folder.to_owned(), data: folder.join("farm"), workers, slots: 1 }
     }
 
     pub(crate) fn scratch(&self, worker: usize) -> PathBuf {
@@ -120,7 +122,8 @@ impl Farm {
         let port = self.relays[number].port;
         let join = join.trim().replace(&format!(":{}", self.port), &format!(":{port}"));
         let mut command = self.command(&format!("worker-{number}"));
-        command.args(["worker", "-q", "--fetch", "--slots", "1", "--name", &format!("w{number}")]);
+        command.args(["worker", "-q", "--fetch", "--name", &format!("w{number}")]);
+        command.args(["--slots", &self.layout.slots.to_string()]);
         command.arg("--scratch").arg(self.layout.scratch(number)).env("SEGENC_JOIN", join);
         command.stdout(Stdio::null()).stderr(self.log(&format!("worker-{number}"))?);
         self.workers[number] = Some(command.spawn().context("a worker cannot be started")?);

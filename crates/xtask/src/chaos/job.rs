@@ -112,6 +112,10 @@ impl Stage<'_> {
                 if status.code() == Some(DONE) {
                     return Ok(None);
                 }
+                // Nobody gives a command again and again while its server is known to be down.
+                if self.farm.server_pid().is_none() && begin.elapsed() < JOB_WITHIN {
+                    continue;
+                }
                 let last = last_line(&command.lines);
                 if last["job"]["state"] == "failed" || given == COMMANDS_MAX {
                     return Ok(Some(format!("the command ended with {status}: {last}")));

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::Options;
 use super::farm::{Farm, Layout, Way};
@@ -22,14 +23,18 @@ use super::run::program;
 const ROUNDS: usize = 5;
 /// One more than there are long segments: somebody is always free.
 const WORKERS: usize = 3;
-/// Length of the film: two long segments, or a dozen and a half short ones.
+/// Slots of each when the server is killed: more segments run then than `RUNNING_BEFORE`.
+const SLOTS_FOR_SERVER: u32 = 8;
+/// Length of the film: two long segments, or three dozen short ones.
 const FILM_SECONDS: u32 = 36;
 /// No round takes longer.
 const ROUND_WITHIN: Duration = Duration::from_secs(120);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
-/// So many segments are done when the server is killed.
-const DONE_BEFORE: u64 = 3;
+/// At least so many segments are done when the server is killed.
+const DONE_BEFORE: usize = 3;
+/// And at least so many run.
+const RUNNING_BEFORE: usize = 20;
 
 /// Times of one kind of fault, in milliseconds.
 struct Figure {
@@ -42,9 +47,6 @@ struct Figure {
 /// Measures all and writes the table.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let program = program(root, options)?;
-    let folder = tempfile::tempdir()?;
-    let mut farm = Farm::start(&program, Layout::below(folder.path(), WORKERS))?;
-    let cases = films::make(&program, &farm.layout.films(), FILM_SECONDS)?;
     let mut killed = figure("worker killed (`SIGKILL`)", "its segment runs elsewhere", "1 s");
     let mut stopped = figure("worker frozen (`SIGSTOP`)", "its segment runs elsewhere", "10 s");
     let mut flowing = figure(
@@ -53,17 +55,36 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         "2 s",
     );
     let mut lost = 0;
+    {
+        let (mut farm, cases, _folder) = farm(&program, SLOTS_FOR_SERVER)?;
+        for round in 1..=ROUNDS {
+            let (millis, lost_now) = server_fault(&mut farm, &cases[0])?;
+            flowing.millis.push(millis);
+            lost += lost_now;
+            eprintln!("round {round} of {ROUNDS}: server {millis} ms, {lost_now} segments lost");
+        }
+    }
+    let (mut farm, cases, _folder) = farm(&program, 1)?;
     for round in 1..=ROUNDS {
-        killed.millis.push(worker_fault(&mut farm, &cases[0], Signal::KILL)?);
-        stopped.millis.push(worker_fault(&mut farm, &cases[0], Signal::STOP)?);
-        let (millis, lost_now) = server_fault(&mut farm, &cases[0])?;
-        flowing.millis.push(millis);
-        lost += lost_now;
-        eprintln!("round {round} of {ROUNDS} is done");
+        let after_kill = worker_fault(&mut farm, &cases[0], Signal::KILL)?;
+        let after_stop = worker_fault(&mut farm, &cases[0], Signal::STOP)?;
+        killed.millis.push(after_kill);
+        stopped.millis.push(after_stop);
+        eprintln!(
+            "round {round} of {ROUNDS}: worker killed {after_kill} ms, frozen {after_stop} ms"
+        );
     }
     let table = table(&[killed, stopped, flowing], lost);
     println!("{table}");
     crate::bench::page::write_section(root, "faults", &table)
+}
+
+/// A farm with its films, and the folder that holds all of it.
+fn farm(program: &Path, slots: u32) -> Result<(Farm, Vec<Case>, TempDir)> {
+    let folder = tempfile::tempdir()?;
+    let farm = Farm::start(program, Layout { slots, ..Layout::below(folder.path(), WORKERS) })?;
+    let cases = films::make(program, &farm.layout.films(), FILM_SECONDS)?;
+    Ok((farm, cases, folder))
 }
 
 fn figure(fault: &'static str, until: &'static str, goal: &'static str) -> Figure {
@@ -87,8 +108,11 @@ fn table(figures: &[Figure], lost: usize) -> String {
             seconds(worst)
         );
     }
-    let _ =
-        writeln!(text, "\n{ROUNDS} rounds; finished segments lost by killing the server: {lost}.");
+    let _ = writeln!(
+        text,
+        "\n{ROUNDS} rounds; the server was killed while {RUNNING_BEFORE} segments or more ran, and finished segments \
+             lost by it: {lost}."
+    );
     text
 }
 
@@ -189,14 +213,15 @@ fn worker_fault(farm: &mut Farm, case: &Case, signal: Signal) -> Result<u64> {
 /// The server is killed with finished and running segments: when do they go on, and how many finished ones are lost?
 fn server_fault(farm: &mut Farm, case: &Case) -> Result<(u64, usize)> {
     // Quick segments: what is looked for is when tasks flow again, not how long one takes.
-    let mut job = Job::begin(farm, case, "2", "veryfast")?;
+    let mut job = Job::begin(farm, case, "1", "veryfast")?;
     let done = job.until(farm, |tasks| {
+        let running = tasks.iter().filter(|task| task["state"] == "running").count();
         let done: BTreeMap<u64, usize> = tasks
             .iter()
             .filter(|task| task["state"] == "done")
             .filter_map(|task| Some((task["id"].as_u64()?, attempts(task).len())))
             .collect();
-        (done.len() as u64 >= DONE_BEFORE).then_some(done)
+        (done.len() >= DONE_BEFORE && running >= RUNNING_BEFORE).then_some(done)
     })?;
     farm.kill_server()?;
     farm.start_server()?;

@@ -9,6 +9,7 @@ mod cases;
 mod header;
 mod properties;
 mod retimed;
+mod scenes;
 mod stream;
 
 use super::{Planner, Segment, Unsplittable};

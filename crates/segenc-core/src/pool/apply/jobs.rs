@@ -40,6 +40,7 @@ pub(super) fn made(at: Millis, what: &Happening) -> Option<Job> {
         failure: None,
         split_abandoned: None,
         parameter_sets: None,
+        trial_sets: None,
         allocation: None,
         retakes: BTreeMap::new(),
         retake_rounds: 0,

@@ -64,15 +64,20 @@ impl Pool {
         let Some(worker) = self.close_attempt(at, id, AttemptState::Succeeded) else { return };
         self.change_attempt(id, |attempt| attempt.observed = Some(observed.clone()));
         self.change_task(id.task, |task| task.state = TaskState::Done);
-        if let Some(worker) = self.workers.get_mut(&worker) {
-            let worker = Arc::make_mut(worker);
-            worker.failures_in_a_row = 0;
-            worker.succeeded += 1;
+        if let Some(holder) = self.workers.get_mut(&worker) {
+            let holder = Arc::make_mut(holder);
+            holder.failures_in_a_row = 0;
+            holder.succeeded += 1;
         }
         let first = self.job(job).is_some_and(|job| job.parameter_sets.is_none());
         if first && matches!(kind, TaskKind::Segment(_) | TaskKind::Retake(_)) {
             let sha256 = observed.extradata_sha256.clone();
-            self.change_job(job, |job| job.parameter_sets = Some(ParameterSets { sha256 }));
+            let trials = self.workers.get(&worker).map(|worker| worker.profile.clone());
+            self.change_job(job, |job| {
+                job.parameter_sets = Some(ParameterSets { sha256 });
+                let told = |encoder| trials.as_ref()?.trial_sets.get(encoder).cloned();
+                job.trial_sets = job.film_encoder().and_then(told);
+            });
         }
     }
 

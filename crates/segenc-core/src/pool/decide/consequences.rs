@@ -84,7 +84,7 @@ impl Draft<'_> {
     fn again_if_sensible(&mut self, id: TaskId, failure: Failure) {
         let Some(task) = self.pool.task(id) else { return };
         let failed_on = task.failed_workers();
-        let untried = schedule::someone_else(&self.pool, self.leases, self.now, task).is_some();
+        let untried = schedule::is_someone_else(&self.pool, self.leases, self.now, task);
         let nobody_better = match failure.kind {
             FailureKind::Worker | FailureKind::Mismatch => !untried,
             // Bad luck: the same worker may do better the next time.
@@ -196,13 +196,17 @@ impl Draft<'_> {
 
     /// Why tasks with these needs will never be taken, if so.
     fn hopeless(&self, needs: &[String]) -> Option<Failure> {
-        let (mut active, mut known, mut taken_out) = (false, false, None);
+        let (mut active, mut known, mut awaited, mut taken_out) = (false, false, false, None);
         for worker in self.pool.workers() {
             let can = worker.can(needs);
             known |= can;
             match &worker.state {
                 WorkerState::Active | WorkerState::Draining | WorkerState::Paused if can => {
                     return None;
+                }
+                // It is in order, and only away: its computer starts again, perhaps.
+                WorkerState::SignedOff if can && self.leases.is_awaited(worker.id, self.now) => {
+                    awaited = true;
                 }
                 WorkerState::Active => active = true,
                 WorkerState::TakenOut { reason } if can => {
@@ -213,6 +217,9 @@ impl Draft<'_> {
                 | WorkerState::TakenOut { .. }
                 | WorkerState::SignedOff => {}
             }
+        }
+        if awaited {
+            return None;
         }
         if let Some((name, reason)) = taken_out {
             let message = format!(

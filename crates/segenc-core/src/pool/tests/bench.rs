@@ -3,6 +3,8 @@
 //! `M` merge, each followed by
 //! its state: `_` blocked, `.` ready, `>` running, `#` done, `x` failed, `c` canceled, `-` aborted.
 
+use std::collections::BTreeMap;
+
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{AttemptId, AttemptNumber, JobId, TaskId, WorkerId};
 use crate::plan::{Cut, DecodedFrom, Film, Frames, PlanHeader, Segment, Way};
@@ -269,6 +271,7 @@ pub(super) fn profile(slots: u32, encoders: &[&str]) -> WorkerProfile {
         ffmpeg_version: "ffmpeg".to_owned(),
         platform: "linux".to_owned(),
         can_pause: true,
+        trial_sets: BTreeMap::new(),
     }
 }
 

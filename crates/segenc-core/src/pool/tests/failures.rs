@@ -2,10 +2,11 @@
 
 use super::bench::{Bench, header, wish};
 use crate::failure::FailureKind;
+use crate::ids::JobId;
 use crate::plan::{PlanHeader, Way};
 use crate::pool::command::Command;
 use crate::pool::job::JobState;
-use crate::pool::limits::{FAILURES_PER_TASK_MAX, LEASE_MILLIS, SILENT_MILLIS};
+use crate::pool::limits::{AWAITED_MILLIS, FAILURES_PER_TASK_MAX, LEASE_MILLIS, SILENT_MILLIS};
 use crate::pool::worker::WorkerState;
 
 #[test]
@@ -137,18 +138,67 @@ fn a_worker_that_fails_three_tasks_in_a_row_is_taken_out_until_put_back() {
 fn if_all_that_could_go_on_are_taken_out_the_job_fails_with_the_last_reason() {
     let mut bench = Bench::new();
     let job = bench.analyzed(4);
+    bench.tick(AWAITED_MILLIS);
     let bystander = bench.worker(&["opus"]);
+    take_out(&mut bench, job);
+    assert_eq!(bench.reason(job), "no-worker-left");
+    let failure = bench.job(job).failure.clone().expect("it has failed");
+    assert!(failure.message.contains("something broke"), "{}", failure.message);
+    assert_eq!(failure.log_tail, "the end");
+    assert_eq!(*bench.state_of(bystander), WorkerState::Active);
+}
+
+/// A worker that fails until it is taken out.
+fn take_out(bench: &mut Bench, job: JobId) {
     let bad = bench.worker(&["x264"]);
     for _ in 0..3 {
         assert_eq!(bench.job(job).state, JobState::Transcoding);
         let attempt = bench.take(bad);
         bench.fail(bad, attempt, FailureKind::Transient);
     }
+    assert!(matches!(bench.state_of(bad), WorkerState::TakenOut { .. }));
+}
+
+#[test]
+fn a_good_worker_that_has_just_signed_off_is_waited_for() {
+    let mut bench = Bench::new();
+    let job = bench.analyzed(4);
+    let good = bench.worker(&["x264"]);
+    bench.work(good);
+    take_out(&mut bench, job);
+    bench.ask(&Command::SignOff(good));
+    bench.tick(AWAITED_MILLIS - 1);
+    assert_eq!(bench.drawn(job), "A##...M_");
+    let profile = super::bench::profile(1, &["x264"]);
+    bench.ask(&Command::RegisterWorker { known: Some(good), profile });
+    bench.work(good);
+    assert_eq!(bench.job(job).state, JobState::Transcoding);
+}
+
+#[test]
+fn a_good_worker_that_has_signed_off_is_not_waited_for_longer_than_an_hour() {
+    let mut bench = Bench::new();
+    let job = bench.analyzed(4);
+    let good = bench.worker(&["x264"]);
+    bench.work(good);
+    take_out(&mut bench, job);
+    bench.ask(&Command::SignOff(good));
+    bench.tick(AWAITED_MILLIS);
     assert_eq!(bench.reason(job), "no-worker-left");
-    let failure = bench.job(job).failure.clone().expect("it has failed");
-    assert!(failure.message.contains("something broke"), "{}", failure.message);
-    assert_eq!(failure.log_tail, "the end");
-    assert_eq!(*bench.state_of(bystander), WorkerState::Active);
+}
+
+#[test]
+fn a_clock_that_is_set_forward_ends_no_waiting() {
+    let mut bench = Bench::new();
+    let job = bench.analyzed(4);
+    let good = bench.worker(&["x264"]);
+    bench.work(good);
+    bench.tick(500);
+    take_out(&mut bench, job);
+    bench.ask(&Command::SignOff(good));
+    bench.wait(2 * AWAITED_MILLIS);
+    bench.tick(500);
+    assert_eq!(bench.drawn(job), "A##...M_");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The pool's rules as facts, on a bench that checks the invariants after every command.
 
+mod agreement;
 mod attempts;
 mod backups;
 mod bench;

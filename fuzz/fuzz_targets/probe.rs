@@ -18,6 +18,7 @@ fuzz_target!(|text: &str| {
             let _ = fuzzing::packet_lines(rest);
         }
         Some('m') => fuzzing::made_file(rest),
+        Some('h') => fuzzing::header(rest),
         Some('l') => fuzzing::log(rest),
         Some('v') => fuzzing::lists(rest),
         _ => fuzzing::numbers(rest),

@@ -142,16 +142,20 @@ const SIGNS: &[Sign] = &[
          other files",
         &["Format not on whitelist"],
     ),
-    sign(
-        FailureKind::Worker,
-        "input-missing",
-        "a file that the task needs is not there",
-        &["No such file or directory", "Permission denied", "Input/output error"],
-    ),
 ];
+
+/// What is not there, or on a disk that cannot be read. After the signs of unreadable data: of a file that ends in its
+/// header ffmpeg says "Input/output error", too.
+const MISSING: Sign = sign(
+    FailureKind::Worker,
+    "input-missing",
+    "a file that the task needs is not there",
+    &["No such file or directory", "Permission denied", "Input/output error"],
+);
 
 /// Signs that the data itself cannot be read.
 const UNREADABLE: &[&str] = &[
+    "File ended prematurely",
     "moov atom not found",
     "Invalid data found",
     "could not find codec parameters",
@@ -191,6 +195,9 @@ pub(crate) fn failure(what: &str, exit: Exit, log_tail: String, reading: Reading
                     "what a worker made cannot be read".to_owned(),
                 ),
             },
+            None if has(MISSING.texts) => {
+                (MISSING.kind, MISSING.reason, MISSING.message.to_owned())
+            }
             None => (
                 FailureKind::Transient,
                 "ffmpeg-failed",
@@ -258,14 +265,36 @@ pub(crate) fn last_lines(log: &str) -> String {
         .collect();
     lines.reverse();
     let cut = |line: &str| {
+        let line = without_address(line);
         line.chars().filter(|c| !c.is_control()).take(QUOTED_CHARS).collect::<String>()
     };
     lines.into_iter().map(cut).collect::<Vec<_>>().join("; ")
 }
 
+/// A line without the address in ffmpeg's mark `[name @ 0x55a9]`: it is another one each time.
+fn without_address(line: &str) -> String {
+    match line.split_once(" @ 0x") {
+        Some((name, rest)) if name.starts_with('[') => {
+            format!("{name}{}", rest.trim_start_matches(|c: char| c.is_ascii_hexdigit()))
+        }
+        Some(_) | None => line.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_ends_in_its_header_is_unreadable_and_not_missing() {
+        let log = "[matroska,webm @ 0x55a9a560d940] File ended prematurely at pos. 300 (0x12c)\n\
+            file:/films/cut.mkv: Input/output error";
+        let failure = failure("reading", Exit::Code(1), log.to_owned(), Reading::Source);
+        assert_eq!(failure.reason, "source-unreadable");
+        assert!(failure.message.contains("[matroska,webm] File ended"), "{}", failure.message);
+        let log = "file:/films/a.mkv: Input/output error";
+        assert_eq!(reason(log, Reading::Source).1, "input-missing");
+    }
 
     fn reason(log: &str, reading: Reading) -> (FailureKind, String) {
         let failure = failure("encoding", Exit::Code(1), log.to_owned(), reading);

@@ -6,7 +6,7 @@ use segenc_core::source::{Packet, SourceFacts};
 use crate::observe::MadeFile;
 use crate::progress::ProgressLines;
 use crate::runner::Exit;
-use crate::{encoders, ffmpeg_log, packets, probe, tools};
+use crate::{encoders, ffmpeg_log, packets, parameter_sets, probe, tools};
 
 /// The facts in ffprobe's answer.
 #[must_use]
@@ -27,6 +27,14 @@ pub fn made_file(text: &str) {
     for stream in &file.streams {
         let _ = (stream.sample_rate(), stream.shape(), stream.extradata_sha256(), stream.encoder());
         let _ = (stream.end_micros(), stream.is_attached(), stream.timebase());
+    }
+}
+
+/// The bytes of a header as ffprobe shows them, and an HEVC header's parameter sets among them.
+pub fn header(dump: &str) {
+    let _ = parameter_sets::read_dump(dump);
+    if let Some(kept) = parameter_sets::without_messages(dump.as_bytes()) {
+        assert!(kept.len() < dump.len(), "at least the number of arrays is left out");
     }
 }
 

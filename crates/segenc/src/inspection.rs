@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use futures_util::future::try_join_all;
 use segenc_core::plan::{PlanError, Planner, Segment, Unsplittable};
 use segenc_core::source::{Packet, SourceFacts};
 use segenc_media::confinement::Confinement;
@@ -19,6 +20,8 @@ use crate::wiring::launcher;
 
 /// Packets read at once: some minutes of film.
 const BATCH_PACKETS: usize = 5000;
+/// Places that are looked at side by side for changes of scene: each takes up to two processors.
+const LOOKS_AT_ONCE: usize = 3;
 /// What to do where ffmpeg is not to be found.
 pub(crate) const INSTALL_FFMPEG: &str =
     "install ffmpeg 5.1 or later (on Debian and Ubuntu: apt install ffmpeg)";
@@ -137,7 +140,7 @@ impl From<WorkError> for Stop {
     }
 }
 
-/// Plans to the end, one look after the other.
+/// Plans to the end, a few looks at a time.
 async fn cut(
     attempt: &Attempt<'_>,
     at: LookedAt<'_>,
@@ -149,9 +152,16 @@ async fn cut(
         segments.extend(planner.push(&batch)?);
     }
     segments.extend(planner.end_of_packets()?);
-    while let Some(look) = planner.looks().first() {
-        let scene = look_for_scene(attempt, at, look).await?;
-        segments.extend(planner.seen(look.until, scene)?);
+    loop {
+        let looks = planner.looks();
+        if looks.is_empty() {
+            break;
+        }
+        let open = looks.iter().take(LOOKS_AT_ONCE);
+        let scenes = try_join_all(open.map(|look| look_for_scene(attempt, at, look))).await?;
+        for (look, scene) in looks.iter().zip(scenes) {
+            segments.extend(planner.seen(look.until, scene)?);
+        }
     }
     segments.extend(planner.finish()?);
     Ok(segments)

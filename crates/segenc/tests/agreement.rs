@@ -42,7 +42,7 @@ impl Farm {
         let server = Server::start(stage, &["--workers", "0"]);
         let system = server.worker(stage, "system");
         let mut command = server.worker_command(stage, "other");
-        command.env("SEGENC_FFMPEG", other).env("SEGENC_FFPROBE", "ffprobe");
+        command.env("SEGENC_FFMPEG", other);
         let other = Process::start(&mut command);
         server.wait_for_workers(stage, 2);
         Self { server, _workers: [system, other] }

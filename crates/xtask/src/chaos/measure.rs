@@ -25,8 +25,10 @@ const ROUNDS: usize = 5;
 const WORKERS: usize = 3;
 /// Slots of each when the server is killed: more segments run then than `RUNNING_BEFORE`.
 const SLOTS_FOR_SERVER: u32 = 8;
-/// Length of the film: two long segments, or three dozen short ones.
+/// Length of the film that workers are killed on: two long segments.
 const FILM_SECONDS: u32 = 36;
+/// And of that which the server is killed on: four dozen segments.
+const LONG_FILM_SECONDS: u32 = 96;
 /// No round takes longer.
 const ROUND_WITHIN: Duration = Duration::from_secs(120);
 /// Between two looks.
@@ -56,7 +58,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     );
     let mut lost = 0;
     {
-        let (mut farm, cases, _folder) = farm(&program, SLOTS_FOR_SERVER)?;
+        let (mut farm, cases, _folder) = farm(&program, SLOTS_FOR_SERVER, LONG_FILM_SECONDS)?;
         for round in 1..=ROUNDS {
             let (millis, lost_now) = server_fault(&mut farm, &cases[0])?;
             flowing.millis.push(millis);
@@ -64,7 +66,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
             eprintln!("round {round} of {ROUNDS}: server {millis} ms, {lost_now} segments lost");
         }
     }
-    let (mut farm, cases, _folder) = farm(&program, 1)?;
+    let (mut farm, cases, _folder) = farm(&program, 1, FILM_SECONDS)?;
     for round in 1..=ROUNDS {
         let after_kill = worker_fault(&mut farm, &cases[0], Signal::KILL)?;
         let after_stop = worker_fault(&mut farm, &cases[0], Signal::STOP)?;
@@ -80,10 +82,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
 }
 
 /// A farm with its films, and the folder that holds all of it.
-fn farm(program: &Path, slots: u32) -> Result<(Farm, Vec<Case>, TempDir)> {
+fn farm(program: &Path, slots: u32, seconds: u32) -> Result<(Farm, Vec<Case>, TempDir)> {
     let folder = tempfile::tempdir()?;
     let farm = Farm::start(program, Layout { slots, ..Layout::below(folder.path(), WORKERS) })?;
-    let cases = films::make(program, &farm.layout.films(), FILM_SECONDS)?;
+    let cases = films::make(program, &farm.layout.films(), seconds)?;
     Ok((farm, cases, folder))
 }
 
@@ -213,7 +215,7 @@ fn worker_fault(farm: &mut Farm, case: &Case, signal: Signal) -> Result<u64> {
 /// The server is killed with finished and running segments: when do they go on, and how many finished ones are lost?
 fn server_fault(farm: &mut Farm, case: &Case) -> Result<(u64, usize)> {
     // Quick segments: what is looked for is when tasks flow again, not how long one takes.
-    let mut job = Job::begin(farm, case, "1", "veryfast")?;
+    let mut job = Job::begin(farm, case, "2", "medium")?;
     let done = job.until(farm, |tasks| {
         let running = tasks.iter().filter(|task| task["state"] == "running").count();
         let done: BTreeMap<u64, usize> = tasks

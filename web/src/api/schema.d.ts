@@ -2258,6 +2258,13 @@ export interface operations {
                     "application/json": components["schemas"]["Page_JobView"];
                 };
             };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description not what is described here */
             400: {
                 headers: {
@@ -2416,6 +2423,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["JobView"];
                 };
+            };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description no token, or none that is known */
             401: {
@@ -3017,6 +3031,13 @@ export interface operations {
                     "application/json": components["schemas"]["ReportView"];
                 };
             };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description no token, or none that is known */
             401: {
                 headers: {
@@ -3470,6 +3491,13 @@ export interface operations {
                     "application/json": components["schemas"]["SourceView"];
                 };
             };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description no token, or none that is known */
             401: {
                 headers: {
@@ -3537,6 +3565,13 @@ export interface operations {
                     "application/json": components["schemas"]["TaskView"][];
                 };
             };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description no token, or none that is known */
             401: {
                 headers: {
@@ -3595,6 +3630,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TaskView"];
                 };
+            };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description no token, or none that is known */
             401: {
@@ -4383,6 +4425,13 @@ export interface operations {
                     "application/json": components["schemas"]["MediaListing"];
                 };
             };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description not what is described here */
             400: {
                 headers: {
@@ -4447,6 +4496,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["NotificationView"][];
                 };
+            };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description no token, or none that is known */
             401: {
@@ -4739,6 +4795,13 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description no token, or none that is known */
             401: {
                 headers: {
@@ -4863,6 +4926,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PasskeyView"][];
                 };
+            };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description no token, or none that is known */
             401: {
@@ -5006,6 +5076,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PasskeyPlaces"];
                 };
+            };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description the server failed; its log says why */
             500: {
@@ -5253,6 +5330,13 @@ export interface operations {
                     "application/json": components["schemas"]["PresetView"][];
                 };
             };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description no token, or none that is known */
             401: {
                 headers: {
@@ -5464,6 +5548,13 @@ export interface operations {
                     "application/json": components["schemas"]["ServerView"];
                 };
             };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description no token, or none that is known */
             401: {
                 headers: {
@@ -5510,6 +5601,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SessionView"];
                 };
+            };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description no token, or none that is known */
             401: {
@@ -5803,6 +5901,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TokenView"][];
                 };
+            };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description no token, or none that is known */
             401: {
@@ -6352,6 +6457,13 @@ export interface operations {
                     "application/json": components["schemas"]["WatchFolderView"][];
                 };
             };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description no token, or none that is known */
             401: {
                 headers: {
@@ -6589,6 +6701,13 @@ export interface operations {
                     "application/json": components["schemas"]["Page_WatchedFileView"];
                 };
             };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description not what is described here */
             400: {
                 headers: {
@@ -6784,6 +6903,13 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerView"][];
                 };
             };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description no token, or none that is known */
             401: {
                 headers: {
@@ -6830,6 +6956,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["JoinView"];
                 };
+            };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description no token, or none that is known */
             401: {
@@ -7109,6 +7242,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["WorkerView"];
                 };
+            };
+            /** @description it is what `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description no token, or none that is known */
             401: {

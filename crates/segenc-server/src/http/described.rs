@@ -73,10 +73,21 @@ fn complete_call(path: &str, method: Method, call: &mut Operation) {
         let code = status.as_str().to_owned();
         call.responses.responses.entry(code).or_insert_with(|| Response::new("").into());
     }
+    if method == Method::Get && answers_document(call) {
+        call.responses.responses.insert("304".to_owned(), Response::new("").into());
+    }
     for (code, response) in &mut call.responses.responses {
         if let RefOr::T(response) = response {
             complete_response(code, method, response);
         }
+    }
+}
+
+/// Whether what it gives may be asked for on condition that it has changed.
+fn answers_document(call: &Operation) -> bool {
+    match call.responses.responses.get("200") {
+        Some(RefOr::T(response)) => response.content.contains_key("application/json"),
+        Some(RefOr::Ref(_)) | None => false,
     }
 }
 
@@ -182,6 +193,7 @@ fn meaning(status: StatusCode) -> &'static str {
         201 => "made",
         204 => "done",
         206 => "the part that was asked for",
+        304 => "it is what `If-None-Match` names",
         400 => "not what is described here",
         401 => "no token, or none that is known",
         403 => "this token may not do that",

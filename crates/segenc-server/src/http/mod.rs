@@ -4,6 +4,7 @@
 
 mod caller;
 mod changes;
+mod conditional;
 mod create;
 mod described;
 mod events;
@@ -57,6 +58,7 @@ pub(crate) fn router(shared: App) -> Router {
     described::complete(&mut document);
     router
         .layer(axum::Extension(openapi::Rendered::new(&document)))
+        .layer(axum::middleware::from_fn(conditional::answer))
         .fallback(page_or_nothing)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared)

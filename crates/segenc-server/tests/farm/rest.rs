@@ -226,3 +226,26 @@ async fn what_is_not_there_is_a_problem_document() {
     let large = farm.operator.request(Method::POST, "/api/jobs").body(vec![b' '; 2 * 1024 * 1024]);
     assert_eq!(large.send().await.expect("an answer").status(), 413);
 }
+
+#[tokio::test]
+async fn who_has_a_document_already_is_told_that_it_is_still_the_same() {
+    let farm = Farm::start().await;
+    let asked = |tag: String| {
+        let request = farm.operator.request(Method::GET, "/api/jobs");
+        request.header("if-none-match", tag).send()
+    };
+    let first = farm.operator.get("/api/jobs").await;
+    assert_eq!(first.headers()["cache-control"], "private, no-cache");
+    let tag = first.headers()["etag"].to_str().expect("text").to_owned();
+    let same = asked(tag.clone()).await.expect("an answer");
+    assert_eq!(same.status(), 304);
+    assert_eq!(same.headers()["etag"], tag.as_str());
+    assert_eq!(same.bytes().await.expect("a body"), "");
+    let wish = json!({"source": {"path": text(&farm.folders.source())}});
+    assert_eq!(farm.operator.post("/api/jobs", &wish).await.status(), 201);
+    let other = asked(tag.clone()).await.expect("an answer");
+    assert_eq!(other.status(), 200);
+    assert_ne!(other.headers()["etag"], tag.as_str());
+    let refused = farm.operator.request(Method::GET, "/api/jobs/99").header("if-none-match", "*");
+    assert_eq!(refused.send().await.expect("an answer").status(), 404);
+}

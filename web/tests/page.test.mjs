@@ -149,6 +149,26 @@ test('a film is looked into and its plan is shown before anything is encoded', a
   await page.waitForFunction(async () => (await (await fetch('/api/jobs')).json()).items.length === 0);
 });
 
+test('a job started right after its container was changed is the changed one', async () => {
+  await newJob('Harbour at night', '-c:v libx264 -crf 30 -preset ultrafast -c:a copy', { container: 'mkv' });
+  // What is held now is in MKV, and is held so until the form has been quiet for a while.
+  await page.getByText(/^\d+ segments?, .* s each$/).waitFor();
+  await page.getByLabel('Container').selectOption('mp4');
+  await page.evaluate(async () => {
+    const start = document.querySelector('button.start');
+    while (start.disabled) await new Promise(requestAnimationFrame);
+    start.click();
+  });
+  await page.waitForURL(/\/jobs\/\d+$/);
+  const [job, ...others] = await jobsThere();
+  assert.deepEqual([job.container, others], ['mp4', []]);
+  await becomes('Completed');
+  await button('Delete').click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.waitForURL(/\/jobs$/);
+  await heading('No jobs yet').waitFor();
+});
+
 test('a job is made, its options are checked while typing, it is followed live, and its report is shown', async () => {
   await newJob('Harbour at night', '-c:v libx264 -nonsense 3');
   await page.getByText('unknown-option').waitFor();

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::confinement::Confinement;
+use crate::ffmpeg_log;
 use crate::runner::Place;
 use crate::tools::Tools;
 
@@ -100,6 +101,19 @@ impl WorkError {
             message: message.into(),
             log_tail: String::new(),
         })
+    }
+
+    /// What a call says that is allowed to fail: nothing where it would fail again, but a call that was killed or cut
+    /// off has said nothing yet, and what is made must not depend on such luck.
+    ///
+    /// # Errors
+    /// When it was canceled, or may go better another time.
+    pub fn or_nothing<T>(result: Result<T, Self>) -> Result<Option<T>, Self> {
+        match result {
+            Ok(said) => Ok(Some(said)),
+            Err(Self::Failed(failure)) if ffmpeg_log::comes_again(&failure) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The scratch folder could not be used: another worker may have a better disk.

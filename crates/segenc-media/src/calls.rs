@@ -64,12 +64,13 @@ impl Call<'_> {
         if finished.exit.is_success() && !ffmpeg_log::is_cut_short(&finished.log_tail) {
             return Ok(finished);
         }
-        Err(WorkError::Failed(ffmpeg_log::failure(
-            self.what,
-            finished.exit,
-            finished.log_tail,
-            self.reading,
-        )))
+        Err(self.failure(finished))
+    }
+
+    /// What its end means, if that is not a good one.
+    pub(crate) fn failure(&self, finished: Finished) -> WorkError {
+        let (exit, log) = (finished.exit, finished.log_tail);
+        WorkError::Failed(ffmpeg_log::failure(self.what, exit, log, self.reading))
     }
 
     /// The program did not run, or nobody knows how it ended.

@@ -45,11 +45,9 @@ pub(crate) async fn tag(
     let invocation = Invocation::segment_header(work, source, attempt.encode_threads);
     let what = "encoding the first picture";
     let call = Call { attempt, invocation: &invocation, reading: Reading::Source, what };
-    match call.run().await {
-        Ok(_) => {}
-        Err(WorkError::Canceled) => return Err(WorkError::Canceled),
+    if WorkError::or_nothing(call.run().await)?.is_none() {
         // If it matters, the segment itself fails in the same way.
-        Err(WorkError::Failed(_)) => return Ok(None),
+        return Ok(None);
     }
     let header = MediaInput::File(attempt.scratch.join(HEADER_NAME));
     let file = observe::look(attempt, None, &header).await?;

@@ -153,6 +153,9 @@ const MISSING: Sign = sign(
     &["No such file or directory", "Permission denied", "Input/output error"],
 );
 
+/// The reason where the log says nothing that is known.
+const UNKNOWN: &str = "ffmpeg-failed";
+
 /// Signs that the data itself cannot be read.
 const UNREADABLE: &[&str] = &[
     "File ended prematurely",
@@ -198,11 +201,9 @@ pub(crate) fn failure(what: &str, exit: Exit, log_tail: String, reading: Reading
             None if has(MISSING.texts) => {
                 (MISSING.kind, MISSING.reason, MISSING.message.to_owned())
             }
-            None => (
-                FailureKind::Transient,
-                "ffmpeg-failed",
-                format!("the program exited with code {code}"),
-            ),
+            None => {
+                (FailureKind::Transient, UNKNOWN, format!("the program exited with code {code}"))
+            }
         },
     };
     let said = last_lines(&log_tail);
@@ -212,6 +213,16 @@ pub(crate) fn failure(what: &str, exit: Exit, log_tail: String, reading: Reading
         format!("{what}: {message} (ffmpeg said: {said})")
     };
     Failure { kind, reason: reason.to_owned(), message, log_tail }
+}
+
+/// Whether the same call would fail in the same way again, anywhere, for all that is known: it was neither killed nor
+/// cut off, and the worker had what it takes.
+pub(crate) fn comes_again(failure: &Failure) -> bool {
+    match failure.kind {
+        FailureKind::Task | FailureKind::Mismatch => true,
+        FailureKind::Transient => failure.reason == UNKNOWN,
+        FailureKind::Worker => false,
+    }
 }
 
 /// What decoders say of damaged pictures. What they make of them depends on how many threads decode, and on

@@ -128,8 +128,10 @@ async fn write(attempt: &Attempt<'_>, name: &str, text: &str) -> Result<(), Work
     written.map_err(|error| WorkError::scratch("write", &path, &error))
 }
 
-/// Makes the file that tells the frame rate, and answers its name. Without it the output is as exact, but
-/// its header names a rate that was guessed.
+/// Makes the file that tells the frame rate, and answers its name; none where the rate needs none or cannot be told.
+///
+/// # Errors
+/// When it cannot be made: without it the header would name a rate that was guessed, which is another file.
 async fn rate_file(
     attempt: &Attempt<'_>,
     join: &Join,
@@ -138,21 +140,8 @@ async fn rate_file(
     let Some(film) = film else { return Ok(None) };
     let holder = Holder::of_codec(&film.codec_name);
     let Some((invocation, name)) = Invocation::rate_file(join, holder) else { return Ok(None) };
-    match (Call { attempt, invocation: &invocation, reading: Reading::Made, what: WHAT })
-        .run()
-        .await
-    {
-        Ok(_) => Ok(Some(name)),
-        Err(WorkError::Canceled) => Err(WorkError::Canceled),
-        Err(WorkError::Failed(failure)) => {
-            tracing::warn!(
-                reason = failure.reason,
-                message = failure.message,
-                "no frame rate for the header"
-            );
-            Ok(None)
-        }
-    }
+    (Call { attempt, invocation: &invocation, reading: Reading::Made, what: WHAT }).run().await?;
+    Ok(Some(name))
 }
 
 /// Reads from the parts what their packets do not carry into the output.
@@ -281,11 +270,9 @@ async fn seen_rounded(
     let (invocation, name) =
         Invocation::begun_like_plain(&work.demuxer, source, film, &source_streams);
     let call = Call { attempt, invocation: &invocation, reading: Reading::Made, what: WHAT };
-    match call.run().await {
-        Ok(_) => {}
-        Err(WorkError::Canceled) => return Err(WorkError::Canceled),
+    if WorkError::or_nothing(call.run().await)?.is_none() {
         // A damaged beginning: most files have sound there.
-        Err(WorkError::Failed(_)) => return Ok(sounds.clone()),
+        return Ok(sounds.clone());
     }
     let begun = MediaInput::File(attempt.scratch.join(name));
     let file = observe::look(attempt, None, &begun).await?;

@@ -194,14 +194,9 @@ pub(crate) async fn first_picture(
     let invocation = Invocation::first_picture(demuxer, source, stream);
     let what = "looking at the first picture";
     let call = Call { attempt, invocation: &invocation, reading: Reading::Source, what };
-    match call.ask().await {
-        Ok(text) => {
-            let pictures: Option<Pictures> = serde_json::from_str(&text).ok();
-            Ok(pictures.and_then(|pictures| pictures.frames.into_iter().next()))
-        }
-        Err(WorkError::Canceled) => Err(WorkError::Canceled),
-        Err(WorkError::Failed(_)) => Ok(None),
-    }
+    let Some(text) = WorkError::or_nothing(call.ask().await)? else { return Ok(None) };
+    let pictures: Option<Pictures> = serde_json::from_str(&text).ok();
+    Ok(pictures.and_then(|pictures| pictures.frames.into_iter().next()))
 }
 
 /// All packets of a stream.

@@ -223,11 +223,9 @@ async fn told_of_light(
     if !invocation::can_be_told_of_light(&work.options) {
         return Ok(work.options.clone());
     }
-    let facts = match probe::probe(attempt, source).await {
-        Ok(facts) => facts,
-        Err(WorkError::Canceled) => return Err(WorkError::Canceled),
+    let Some(facts) = WorkError::or_nothing(probe::probe(attempt, source).await)? else {
         // Whether the source cannot be read shows when it is encoded.
-        Err(WorkError::Failed(_)) => return Ok(work.options.clone()),
+        return Ok(work.options.clone());
     };
     let film = facts.streams.iter().find(|stream| {
         work.source_streams.contains(&stream.index)

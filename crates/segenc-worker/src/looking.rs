@@ -90,16 +90,19 @@ impl<'a> Looking<'a> {
     }
 }
 
-/// A look that fails sees nothing: the film is then cut elsewhere, and what is wrong with it will show there.
+/// A look at what cannot be read sees nothing: the film is then cut elsewhere, and what is wrong with it will show
+/// there. One that was killed or cut off is taken again; where that does not help, another worker looks, since
+/// the plan must not depend on it.
 async fn see(attempt: &Attempt<'_>, at: LookedAt<'_>, look: Look) -> Result<Sight, WorkError> {
-    for trial in 1..=TRIALS {
-        match look_for_scene(attempt, at, &look).await {
-            Ok(scene) => return Ok(Sight { until: look.until, scene }),
-            Err(WorkError::Canceled) => return Err(WorkError::Canceled),
-            Err(WorkError::Failed(failure)) => {
+    let mut trial = 1;
+    loop {
+        match WorkError::or_nothing(look_for_scene(attempt, at, &look).await) {
+            Ok(scene) => return Ok(Sight { until: look.until, scene: scene.flatten() }),
+            Err(WorkError::Failed(failure)) if trial < TRIALS => {
                 tracing::warn!(trial, until = look.until, "{}", failure.message);
+                trial += 1;
             }
+            Err(error) => return Err(error),
         }
     }
-    Ok(Sight { until: look.until, scene: None })
 }

@@ -20,7 +20,9 @@ export class Draft {
   error: { text: string; hint: string | undefined } | undefined = $state.raw();
   /** Something is wished of which nothing is known yet. */
   pending = $state(false);
-  #id: number | undefined;
+  /** The held job, and what it was planned for. */
+  #held: { id: number; key: string } | undefined;
+  /** What is wished now; what is held may still be an earlier wish's. */
   #key = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
   #turn = 0;
@@ -39,10 +41,10 @@ export class Draft {
     this.error = undefined;
     this.pending = wish !== undefined;
     if (!wish) this.drop();
-    else this.#timer = setTimeout(() => void this.#hold(wish, this.#turn), SETTLE_MILLIS);
+    else this.#timer = setTimeout(() => void this.#hold(wish, key, this.#turn), SETTLE_MILLIS);
   }
 
-  async #hold(wish: CreateJob, turn: number): Promise<void> {
+  async #hold(wish: CreateJob, key: string, turn: number): Promise<void> {
     const output = wish.output?.container ? { container: wish.output.container } : {};
     try {
       const job = await api.createJob({ source: wish.source, ...only(wish), output, draft: true });
@@ -51,7 +53,7 @@ export class Draft {
         return;
       }
       this.drop();
-      this.#id = job.id;
+      this.#held = { id: job.id, key };
       this.live = new LiveJob(job.id);
     } catch (caught) {
       if (turn !== this.#turn) return;
@@ -65,12 +67,11 @@ export class Draft {
   async start(wish: CreateJob): Promise<Job> {
     clearTimeout(this.#timer);
     this.#turn += 1;
-    const held = this.#id;
-    const usable = held !== undefined && this.#key === keyOf(wish) && isPlain(wish) && this.job?.state === 'held';
-    if (usable) {
+    const held = this.#held;
+    if (held?.key === keyOf(wish) && isPlain(wish) && this.job?.state === 'held') {
       try {
-        const job = await api.steer(held, 'resume');
-        this.#id = undefined;
+        const job = await api.steer(held.id, 'resume');
+        this.#held = undefined;
         return job;
       } catch (caught) {
         // It was left behind too long, and the server has forgotten it.
@@ -85,8 +86,8 @@ export class Draft {
   drop(): void {
     this.live?.close();
     this.live = undefined;
-    if (this.#id !== undefined) void api.dropJob(this.#id).catch(() => {});
-    this.#id = undefined;
+    if (this.#held) void api.dropJob(this.#held.id).catch(() => {});
+    this.#held = undefined;
   }
 
   /** Nobody looks any more. */

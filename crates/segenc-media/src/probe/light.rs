@@ -55,12 +55,8 @@ pub(super) async fn look(
         let invocation = Invocation::first_side_data(&demuxer, input, stream.index);
         let what = "looking at the first picture";
         let call = Call { attempt, invocation: &invocation, reading: Reading::Source, what };
-        let text = match call.ask().await {
-            Ok(text) => text,
-            Err(WorkError::Canceled) => return Err(WorkError::Canceled),
-            // A picture that cannot be decoded says nothing.
-            Err(WorkError::Failed(_)) => continue,
-        };
+        // A picture that cannot be decoded says nothing.
+        let Some(text) = WorkError::or_nothing(call.ask().await)? else { continue };
         let answer: Option<Answer> = serde_json::from_str(&text).ok();
         let frame = answer.and_then(|answer| answer.frames.into_iter().next());
         let said = frame.map(|frame| frame.side_data_list).unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::ffmpeg_log::{self, Reading};
 use crate::invocation::{Extent, Invocation};
 use crate::observe::{MadeFile, MadeStream};
 use crate::probe::micros;
-use crate::runner::Finished;
+use crate::runner::{Exit, Finished};
 
 /// So many samples make the whole: what the first costs tells what all cost.
 const SAMPLES: u64 = 20;
@@ -92,6 +92,10 @@ impl Decoding<'_> {
             what: "decoding the output",
         };
         let finished = call.run_to_any_end().await?;
+        if let Exit::Signal(_) = finished.exit {
+            // That says nothing of the output.
+            return Err(call.failure(finished));
+        }
         let cpu_millis = finished.cpu_millis;
         Ok((self.judge(&finished), cpu_millis))
     }

@@ -137,17 +137,22 @@ impl Farm {
         folder
     }
 
-    /// The same source with its film alone, and an empty place.
-    pub(crate) fn film_only(&self) -> Self {
-        let mut facts = self.facts.clone();
-        facts.streams.truncate(1);
+    /// The same source, and an empty place.
+    pub(crate) fn anew(&self) -> Self {
         Self {
             tools: self.tools.clone(),
             scratch: TempDir::new().expect("a temporary folder"),
             source: self.source.clone(),
-            facts,
+            facts: self.facts.clone(),
             packets: self.packets.clone(),
         }
+    }
+
+    /// The same source with its film alone, and an empty place.
+    pub(crate) fn film_only(&self) -> Self {
+        let mut farm = self.anew();
+        farm.facts.streams.truncate(1);
+        farm
     }
 
     /// Makes the whole output the way the farm does.

@@ -5,6 +5,7 @@ mod cancel;
 mod exact;
 mod farm;
 mod hostile;
+mod killed;
 mod media;
 mod retimed;
 mod suspend;

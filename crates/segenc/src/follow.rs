@@ -36,18 +36,8 @@ pub(crate) async fn until_final(
     id: u64,
     mut seen: impl FnMut(&JobView),
 ) -> Result<JobView, ApiError> {
-    let mut absence = Absence::none("the job is safe");
-    loop {
-        match follow_once(api, id, &mut absence, &mut seen).await {
-            Ok(Some(job)) => return Ok(job),
-            Ok(None) => absence.pause().await,
-            Err(error) if error.may_pass() => {
-                absence.note(&error);
-                absence.pause().await;
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let absence = Absence::none("the job is safe");
+    absence.outlast(async |absence| follow_once(api, id, absence, &mut seen).await).await
 }
 
 /// One connection's worth. `None`: it ended before the job did.
@@ -112,6 +102,23 @@ impl Absence {
     /// No absence yet. `safe`: what the user need not fear for when one comes.
     pub(crate) const fn none(safe: &'static str) -> Self {
         Self { safe, told: false, waits: 0 }
+    }
+
+    /// Follows the server until there is an answer, one connection after the other: `once` takes what one tells,
+    /// and answers nothing if it ends before that.
+    pub(crate) async fn outlast<T>(
+        mut self,
+        mut once: impl AsyncFnMut(&mut Self) -> Result<Option<T>, ApiError>,
+    ) -> Result<T, ApiError> {
+        loop {
+            match once(&mut self).await {
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) => {}
+                Err(error) if error.may_pass() => self.note(&error),
+                Err(error) => return Err(error),
+            }
+            self.pause().await;
+        }
     }
 
     /// The server did not answer. Said the first time.

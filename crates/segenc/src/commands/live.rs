@@ -28,18 +28,8 @@ const STRIP_LINES_MAX: usize = 4;
 /// Shows the job until it has ended. A server that goes away is waited for.
 pub(super) async fn follow(api: &Api, id: u64, voice: Voice) -> Result<JobView, ApiError> {
     let mut show = Show::new(voice);
-    let mut absence = Absence::none("the job is safe");
-    loop {
-        match follow_once(api, id, &mut show, &mut absence).await {
-            Ok(Some(job)) => return Ok(job),
-            Ok(None) => absence.pause().await,
-            Err(error) if error.may_pass() => {
-                absence.note(&error);
-                absence.pause().await;
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let absence = Absence::none("the job is safe");
+    absence.outlast(async |absence| follow_once(api, id, &mut show, absence).await).await
 }
 
 /// What the stream tells.

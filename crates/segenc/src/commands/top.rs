@@ -35,26 +35,22 @@ pub(crate) async fn run(flags: Top, voice: Voice) -> anyhow::Result<()> {
 
 async fn watch(api: &Api, show: &mut Show) -> Result<(), ApiError> {
     let mut absence = Absence::none("the farm goes on");
-    loop {
-        match watch_once(api, show, &mut absence).await {
-            Ok(Seen::Enough) => return Ok(()),
-            Ok(Seen::Broken) => absence.pause().await,
-            Err(error) if error.may_pass() && !show.once => {
-                absence.note(&error);
-                absence.pause().await;
-            }
-            Err(error) => return Err(error),
+    if show.once {
+        // Who asks once does not wait for a server that is not there.
+        while watch_once(api, show, &mut absence).await?.is_none() {
+            absence.pause().await;
         }
+        return Ok(());
     }
+    absence.outlast(async |absence| watch_once(api, show, absence).await).await
 }
 
-enum Seen {
-    Enough,
-    Broken,
-}
-
-/// One connection's worth.
-async fn watch_once(api: &Api, show: &mut Show, absence: &mut Absence) -> Result<Seen, ApiError> {
+/// One connection's worth. `None`: it ended before enough was seen.
+async fn watch_once(
+    api: &Api,
+    show: &mut Show,
+    absence: &mut Absence,
+) -> Result<Option<()>, ApiError> {
     let request = api.request(Method::GET, "/api/events");
     let response = api.send(request.header("accept", "text/event-stream")).await?;
     absence.over();
@@ -65,14 +61,14 @@ async fn watch_once(api: &Api, show: &mut Show, absence: &mut Absence) -> Result
             let Ok(changes) = serde_json::from_str::<Changes>(&data) else { continue };
             show.take(changes);
             if show.once {
-                return Ok(Seen::Enough);
+                return Ok(Some(()));
             }
         }
         if events.is_overlong() {
             break;
         }
     }
-    Ok(Seen::Broken)
+    Ok(None)
 }
 
 /// What is known, and how it is shown.

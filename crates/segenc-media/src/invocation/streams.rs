@@ -2,10 +2,13 @@
 //!
 //! Must not know of segments.
 
+use segenc_core::spec::OutputOption;
 use segenc_core::work::StreamsWork;
 
 use super::Invocation;
 use crate::attempt::MediaInput;
+use crate::names;
+use crate::options::filter::with_source;
 
 /// Seconds by which the file of other streams is moved up, and back again by the merge. Encoders of sound
 /// begin a little before zero; MP4 says so by an edit list, others would move everything else to make up for
@@ -98,7 +101,10 @@ impl Invocation {
     pub(crate) fn whole(work: &StreamsWork, source: &MediaInput) -> Self {
         let mut call = Self::ffmpeg();
         call.input(&work.demuxer, source);
-        call.mapped(work);
+        call.mapped(&StreamsWork {
+            options: told_of_source(&work.options, source),
+            ..work.clone()
+        });
         if encodes_video(work) && !sets_rate(work) {
             call.words(&["-fps_mode", "passthrough", "-enc_time_base", "-1"]);
         }
@@ -113,6 +119,19 @@ impl Invocation {
         }
         self.user_options(&work.options);
     }
+}
+
+/// The options, with the source's address where a filter reads the source once more.
+fn told_of_source(options: &[OutputOption], source: &MediaInput) -> Vec<OutputOption> {
+    let address = names::address(source);
+    let address = address.to_string_lossy();
+    let told = options.iter().map(|option| {
+        let (name, _) = bare(&option.name);
+        let chain = option.value.as_deref().filter(|_| matches!(name, "vf" | "filter"));
+        let told = chain.and_then(|chain| with_source(chain, &address));
+        OutputOption { name: option.name.clone(), value: told.or_else(|| option.value.clone()) }
+    });
+    told.collect()
 }
 
 /// An option's name in front of its specifier.

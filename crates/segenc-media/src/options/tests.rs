@@ -306,11 +306,29 @@ fn filters_decide_the_split() {
 }
 
 #[test]
+fn only_the_film_s_own_subtitles_are_burnt_in() {
+    check(&[
+        ("-vf subtitles={source}", "whole fonts that may differ"),
+        (
+            "-vf scale=-2:720,subtitles=filename={source}:si=1:force_style=Fontsize=30",
+            "whole fonts that may differ",
+        ),
+        ("-vf subtitles=film.mkv", "! refused-filter"),
+        ("-vf subtitles", "! refused-filter"),
+    ]);
+}
+
+#[test]
 fn hostile_filters_are_refused() {
     for chain in [
         "movie=/etc/passwd",
         "movie=a.mkv[x];[in][x]overlay",
         "null,subtitles=a.srt",
+        "subtitles=/etc/passwd:filename={source}",
+        "subtitles={source}:f=/etc/passwd",
+        "subtitles=si=1",
+        "subtitles={source}:fontsdir=/",
+        "subtitles={source}:/force_style=/etc/passwd",
         "ass=a.ass",
         "drawtext=/etc/passwd",
         "drawtext=textfile=/etc/passwd",

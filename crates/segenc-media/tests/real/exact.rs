@@ -240,6 +240,35 @@ async fn a_whole_title_is_made_and_facts_are_told() {
 }
 
 #[tokio::test]
+async fn the_film_s_own_subtitles_are_burnt_in_as_by_one_ffmpeg() {
+    let tools = segenc_media::Tools::find().await.expect("the tests need ffmpeg");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join("it's a film: [1], one.mkv");
+    std::fs::copy(media::matroska(), &source).expect("the film is copied");
+    let work = |filter: &str| StreamsWork {
+        demuxer: "matroska,webm".to_owned(),
+        source_streams: vec![0],
+        options: options(&[("vf", filter), ("c:v", "ffv1")]),
+        container: "matroska".to_owned(),
+    };
+    let mut made = Vec::new();
+    for (name, filter) in [("burnt", "subtitles={source}:si=0,null"), ("bare", "null")] {
+        let place = folder.path().join(name);
+        std::fs::create_dir(&place).expect("the folder is new");
+        let input = MediaInput::File(source.clone());
+        let whole = encode_whole(&attempt(&tools, &place), &input, &work(filter)).await;
+        made.push(media::frame_digests(&whole.unwrap_or_else(|error| panic!("{error}")).path));
+    }
+    let single = folder.path().join("single.mkv");
+    let filter = format!("subtitles={}:si=0", media::text(media::matroska()));
+    let plain = ["-i", media::text(&source), "-map", "0:0", "-c:v", "ffv1", "-vf", &filter];
+    let times = ["-fps_mode", "passthrough", "-enc_time_base", "-1", media::text(&single)];
+    media::ffmpeg(&[&plain[..], &times].concat());
+    assert!(made[0] == media::frame_digests(&single), "other pictures than those of plain ffmpeg");
+    assert!(made[0] != made[1], "nothing was burnt in");
+}
+
+#[tokio::test]
 async fn a_damaged_output_is_not_verified() {
     let farm = Farm::look(media::mp4()).await;
     let work = StreamsWork {

@@ -340,7 +340,11 @@ fn plain(wish: &Wish, streams: &[Value], output: &Path) -> Command {
     for (place, _) in kept.iter().enumerate().filter(|(_, stream)| is_film(stream)) {
         command.arg(format!("-c:{place}")).args(encoder.get(1..).unwrap_or_default());
     }
-    command.args(options).args(&wish.target.others);
+    // A filter that reads the film once more is told of it by name: in the film's folder it needs no quoting.
+    let name = wish.path.file_name().unwrap_or_default().to_string_lossy();
+    command.current_dir(wish.path.parent().unwrap_or(Path::new(".")));
+    command.args(options.iter().map(|word| word.replace("{source}", &name)));
+    command.args(&wish.target.others);
     // A rate of the user's own means ffmpeg's own way of keeping it.
     if !options.iter().any(|word| word == "-r") {
         command.args(["-fps_mode", "passthrough", "-enc_time_base", "-1"]);

@@ -101,7 +101,7 @@ const CONTAINERS: [(&str, &str, &str, bool); 12] = [
 ];
 
 /// Filters as people write them.
-const FILTERS: [&str; 47] = [
+const FILTERS: [&str; 46] = [
     "scale=160:-2",
     "scale=640:360:flags=lanczos",
     "crop=160:90:20:10",
@@ -145,10 +145,19 @@ const FILTERS: [&str; 47] = [
     "fade=t=in:st=1:d=2",
     "drawtext=text=hello:fontsize=20",
     "overlay",
-    "subtitles=film.srt",
     "setpts=PTS*2",
     "hflip,tmix=frames=5",
     "null",
+];
+
+/// Films with subtitles, one with the font that they ask for.
+const SUBTITLED: [&str; 2] = ["mkv-srt.mkv", "mkv-attachments.mkv"];
+
+/// Filters that read them.
+const BURNING: [&str; 3] = [
+    "subtitles={source}",
+    "scale=640:-2,subtitles=filename={source}:si=0:force_style='Fontsize=40'",
+    "subtitles=other.srt",
 ];
 
 /// Changes of the rate that are options and no filters.
@@ -193,7 +202,11 @@ impl Suite {
             }
             Self::Encoders => few(&folder, &FEW, &encoders()),
             Self::Containers => few(&folder, &FEW, &containers()),
-            Self::Filters => few(&folder, &FILTERED, &filters()),
+            Self::Filters => {
+                let mut wishes = few(&folder, &FILTERED, &filters())?;
+                wishes.extend(few(&folder, &SUBTITLED, &filtered(&BURNING))?);
+                Ok(wishes)
+            }
         }
     }
 }
@@ -216,14 +229,18 @@ fn containers() -> Vec<Target> {
 }
 
 fn filters() -> Vec<Target> {
-    let filtered = FILTERS.iter().map(|filter| {
+    let rated =
+        RATES.iter().map(|rate| Target::lossless(rate, "mkv", &format!("-c:v ffv1 {rate}")));
+    filtered(&FILTERS).into_iter().chain(rated).collect()
+}
+
+fn filtered(filters: &[&str]) -> Vec<Target> {
+    let targets = filters.iter().map(|filter| {
         let mut target = Target::lossless(filter, "mkv", "-c:v ffv1 -vf");
         target.film.push((*filter).to_owned());
         target
     });
-    let rated =
-        RATES.iter().map(|rate| Target::lossless(rate, "mkv", &format!("-c:v ffv1 {rate}")));
-    filtered.chain(rated).collect()
+    targets.collect()
 }
 
 /// Sound that a container holds.

@@ -4,6 +4,7 @@
 //! windows: frames of the run-up are decoded, go through the filters, and are dropped before the encoder.
 
 mod audio;
+mod burn;
 mod retime;
 mod syntax;
 mod video;
@@ -15,6 +16,7 @@ use super::catalog::is_number;
 use super::error::{OptionError, OptionErrorKind, shown};
 use super::table::Names;
 
+pub(crate) use burn::with_source;
 pub use syntax::{Argument, Filter, parse_filter_chain};
 
 /// The longest run-up or run-out of a chain, in frames. Decoding more than this for every segment costs
@@ -153,7 +155,9 @@ fn check_arguments(filter: &Filter) -> Result<(), OptionError> {
         };
         // ffmpeg 7 and later read the value from a file when the name begins with a slash.
         let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !plain || FILE_ARGUMENTS.has(key) {
+        // Which file that may be is looked at there.
+        let is_burnt = filter.name == burn::NAME && burn::FILE.contains(&key.as_str());
+        if !plain || (FILE_ARGUMENTS.has(key) && !is_burnt) {
             return Err(refused(
                 filter,
                 &format!("its argument {} names a file or a device", shown(key)),

@@ -85,6 +85,35 @@ pub fn parse_filter_chain(text: &str) -> Result<Vec<Filter>, OptionError> {
     }
 }
 
+/// Writes a chain so that ffmpeg, and [`parse_filter_chain`], read the same again.
+pub(super) fn write_filter_chain(chain: &[Filter]) -> String {
+    let filters = chain.iter().map(|filter| {
+        let arguments = filter.arguments.iter().map(|argument| {
+            let value = escaped(&argument.value, &[':']);
+            argument.key.as_ref().map_or(value.clone(), |key| format!("{key}={value}"))
+        });
+        let arguments = arguments.collect::<Vec<_>>().join(":");
+        let equals = if arguments.is_empty() { "" } else { "=" };
+        format!("{}{equals}{}", filter.name, escaped(&arguments, &['[', ']', ',', ';']))
+    });
+    filters.collect::<Vec<_>>().join(",")
+}
+
+/// The text with a backslash before all that one level of reading takes for something else.
+fn escaped(text: &str, ends: &[char]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '\\' | '\'')
+            || ends.contains(&character)
+            || WHITESPACE.contains(&character)
+        {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out
+}
+
 struct Reader<'a> {
     rest: &'a str,
     whole: &'a str,
@@ -263,6 +292,25 @@ mod tests {
             ("x=a:b=c:d", "x(a|b=c|d)"),
         ] {
             assert_eq!(drawn(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        for text in [
+            "null",
+            "scale=-2:720,format=yuv420p",
+            r"drawtext=text=a\\:b\,c:x=1",
+            r"a=it\\\'s\[x\]:b=\\ c\\ :d=e\\\\f",
+            "x=:a=:b",
+        ] {
+            let chain = parse_filter_chain(text).expect("it is a chain");
+            let written = write_filter_chain(&chain);
+            assert_eq!(
+                parse_filter_chain(&written).expect("it is one again"),
+                chain,
+                "{text}: {written}"
+            );
         }
     }
 

@@ -6,7 +6,7 @@
 
 use super::super::error::{OptionError, OptionErrorKind, shown};
 use super::super::table::Names;
-use super::{Filter, FilterClass, Look, Rule, refused, retime, whole, window};
+use super::{Filter, FilterClass, Look, Rule, burn, refused, retime, whole, window};
 
 /// The frame comes out by itself.
 const STATELESS: Names = Names(
@@ -85,8 +85,7 @@ const WHOLE: &[(&str, &str)] = &[
 const REFUSED: &[(&str, &str)] = &[
     ("movie", "it opens a file"),
     ("amovie", "it opens a file"),
-    ("subtitles", "it opens a file; burning in subtitles is not there yet"),
-    ("ass", "it opens a file; burning in subtitles is not there yet"),
+    ("ass", "it opens a file; subtitles={source} burns in the film's own"),
     ("lut3d", "it opens a file"),
     ("lut1d", "it opens a file"),
     ("haldclut", "it needs a second input"),
@@ -171,6 +170,7 @@ const LOOK: &[(&str, Look)] = &[
     ("selectivecolor", window::curves),
     ("drawtext", window::drawtext),
     ("deshake", window::deshake),
+    (burn::NAME, burn::subtitles),
 ];
 
 /// Families of filters that run on a device.

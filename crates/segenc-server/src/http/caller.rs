@@ -215,6 +215,8 @@ mod tests {
     fn a_whole_number_may_be_written_with_a_point() {
         let read = |text: &str| read_json::<Vec<u32>>(text.as_bytes()).ok();
         assert_eq!(read("[3.0, 4, 1e2]"), Some(vec![3, 4, 100]));
+        let large: Option<Vec<u64>> = read_json(b"[3982950514827830.0]").ok();
+        assert_eq!(large, Some(vec![3_982_950_514_827_830]));
         for wrong in ["[3.5]", "[-1.0]", "[1e99]", "[\"3.0\"]", "[3.0"] {
             assert_eq!(read(wrong), None, "{wrong}");
         }

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Subcommand;
 
+use crate::release::given_or_built;
+
 /// Which figure.
 #[derive(Subcommand)]
 pub(crate) enum Name {
@@ -34,9 +36,12 @@ pub(crate) enum Name {
         /// A film of natural pictures; a minute is enough. May be given several times.
         #[arg(long, required = true)]
         film: Vec<PathBuf>,
-        /// Only this encoder.
+        /// Only this encoder; other rows stay as they were measured.
         #[arg(long)]
         encoder: Option<String>,
+        /// The program that is measured; without it the release build, made if need be.
+        #[arg(long)]
+        segenc: Option<PathBuf>,
     },
 }
 
@@ -46,6 +51,9 @@ pub(crate) fn run(root: &Path, name: &Name) -> Result<()> {
         Name::OneMachine { film, runs, encoder } => {
             one_machine::run(root, film.as_deref(), *runs, encoder.as_deref())
         }
-        Name::Cuts { film, encoder } => cuts::run(root, film, encoder.as_deref()),
+        Name::Cuts { film, encoder, segenc } => {
+            let segenc = given_or_built(root, segenc.as_deref())?;
+            cuts::run(root, &segenc, film, encoder.as_deref())
+        }
     }
 }

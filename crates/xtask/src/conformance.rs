@@ -14,7 +14,7 @@ mod traits;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 
 use case::{Bench, Wish};
@@ -90,10 +90,7 @@ impl Options {
 
 /// Runs all cases and writes the reports; the last line tells how many were exact.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
-    let segenc = match &options.segenc {
-        Some(path) => path.canonicalize().with_context(|| format!("no {}", path.display()))?,
-        None => crate::release::build(root)?,
-    };
+    let segenc = crate::release::given_or_built(root, options.segenc.as_deref())?;
     let suite = options.suite();
     let folder = root.join("target/conformance").join(suite.name());
     std::fs::create_dir_all(&folder)?;

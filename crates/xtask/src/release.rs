@@ -17,3 +17,11 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf> {
     }
     Ok(root.join("target/release/segenc"))
 }
+
+/// The program that was named, or the release build.
+pub(crate) fn given_or_built(root: &Path, given: Option<&Path>) -> Result<PathBuf> {
+    given.map_or_else(
+        || build(root),
+        |path| path.canonicalize().with_context(|| format!("no {}", path.display())),
+    )
+}

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::cuts_report;
 use super::quality::{Point, bits_at_equal_quality, mean, ssim_of_frames};
-use crate::release::build;
 
 /// An encoder: its options, and three constant qualities about which its users choose.
 const ENCODERS: [(&str, &[&str], [&str; 3]); 3] = [
@@ -22,7 +21,7 @@ const ENCODERS: [(&str, &[&str], [&str; 3]); 3] = [
 const SEAM_FRAMES: usize = 3;
 
 /// A way of cutting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Way {
     /// One process makes all.
     Single,
@@ -33,7 +32,7 @@ pub(crate) enum Way {
 }
 
 /// What one way of cutting gives with one encoder on one film.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) film: String,
     pub(crate) encoder: String,
@@ -66,23 +65,22 @@ struct Film<'a> {
 }
 
 /// Measures all and writes the reports.
-pub(crate) fn run(root: &Path, films: &[PathBuf], only: Option<&str>) -> Result<()> {
+pub(crate) fn run(root: &Path, segenc: &Path, films: &[PathBuf], only: Option<&str>) -> Result<()> {
     if films.is_empty() {
         bail!("name at least one film with --film; a minute of natural pictures is enough");
     }
-    let segenc = build(root)?;
     let folder = root.join("target/bench/cuts");
     std::fs::create_dir_all(&folder)?;
-    let mut rows = Vec::new();
     for source in films {
-        let film = Film::open(source, &segenc, &folder)?;
+        let film = Film::open(source, segenc, &folder)?;
         for (encoder, options, qualities) in ENCODERS {
             if only.is_none_or(|only| only == encoder) {
-                rows.extend(film.measure(encoder, options, &qualities)?);
+                // It takes long: what is measured is kept at once.
+                cuts_report::write(root, film.measure(encoder, options, &qualities)?)?;
             }
         }
     }
-    cuts_report::write(root, &rows)
+    Ok(())
 }
 
 impl<'a> Film<'a> {

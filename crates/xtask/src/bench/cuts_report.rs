@@ -1,22 +1,34 @@
 //! Writes what cutting costs: JSON and plots under target/bench, a table into docs/benchmarks.md.
+//!
+//! Rows of other films and encoders that were measured before stay as they are.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::cuts::{Row, Way};
 use super::page::write_section;
 
-/// Writes all three.
-pub(crate) fn write(root: &Path, rows: &[Row]) -> Result<()> {
+/// Writes all three, with the rows of one film and one encoder in the place of older ones.
+pub(crate) fn write(root: &Path, new: Vec<Row>) -> Result<()> {
+    println!("{}", table(&new));
     let folder = root.join("target/bench");
-    std::fs::write(folder.join("cuts.json"), serde_json::to_string_pretty(rows)?)?;
-    std::fs::write(folder.join("cuts.svg"), plot(rows))?;
-    let table = table(rows);
-    println!("{table}");
-    write_section(root, "cuts", &table)
+    let kept = folder.join("cuts.json");
+    let mut rows: Vec<Row> = match std::fs::read(&kept) {
+        Ok(text) => serde_json::from_slice(&text)
+            .with_context(|| format!("{} is no list of earlier rows; remove it", kept.display()))?,
+        Err(_) => Vec::new(),
+    };
+    rows.retain(|old| {
+        !new.iter().any(|row| (&row.film, &row.encoder) == (&old.film, &old.encoder))
+    });
+    rows.extend(new);
+    rows.sort_by_key(|row| (row.film.clone(), row.encoder.clone()));
+    std::fs::write(&kept, serde_json::to_string_pretty(&rows)?)?;
+    std::fs::write(folder.join("cuts.svg"), plot(&rows))?;
+    write_section(root, "cuts", &table(&rows))
 }
 
 fn name(way: Way) -> String {

@@ -40,7 +40,7 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
 }
 
 /// One encode: its bits, and its mean SSIM in decibels.
-#[derive(Debug, Clone, Copy, serde::Serialize)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Point {
     pub(crate) bits: f64,
     pub(crate) decibels: f64,

@@ -3,6 +3,7 @@
 //! Must not know how the output was made.
 
 mod decoding;
+mod empty;
 
 use segenc_core::failure::{Failure, FailureKind};
 use segenc_core::plan::{Frames, Origin};
@@ -24,28 +25,57 @@ const MUXER_SHIFT_SECONDS_MAX: i128 = 2;
 /// frame in milliseconds.
 const MUXER_SHIFT_BACK_PER_SECOND: i128 = 1000;
 
+/// The check of how many frames there are.
+const FRAME_COUNT: &str = "frame count";
+
 /// Muxers whose files hold no PTS, so that there is nothing to compare with the plan.
 const WITHOUT_PTS: &[&str] = &["avi"];
 
 /// Runs all checks.
 ///
 /// # Errors
-/// `output-not-verified`, naming the checks that failed.
+/// `output-not-verified`, naming the checks that failed; `source-unreadable` where that is because the film has no
+/// frames at all.
 pub(crate) async fn verify(
     attempt: &Attempt<'_>,
     source: Option<&MediaInput>,
     output: &MediaInput,
     work: &MergeWork,
 ) -> Result<Observed, WorkError> {
+    match check_all(attempt, source, output, work).await {
+        Err(WorkError::Failed(failure))
+            if failure.kind == FailureKind::Mismatch
+                && empty::film_is_empty(attempt, source, work).await? =>
+        {
+            Err(empty::no_frames(failure))
+        }
+        result => result,
+    }
+}
+
+async fn check_all(
+    attempt: &Attempt<'_>,
+    source: Option<&MediaInput>,
+    output: &MediaInput,
+    work: &MergeWork,
+) -> Result<Observed, WorkError> {
     let file = observe::look(attempt, None, output).await?;
-    let work = &without_empty_streams(attempt, source, work, &file).await?;
+    let work = &empty::without_empty_streams(attempt, source, work, &file).await?;
     let mut observed = Observed::default();
+    let mut empty = false;
     observed.checks.push(streams(&file, &work.streams));
     if let Some(film) = film(&file, &work.streams) {
         let demuxer = &file.format.format_name;
         let seen = observe::see_packets(attempt, demuxer, output, film.index).await?;
         observed.cpu_millis = seen.cpu_millis;
         observed.checks.extend(film_checks(film, &seen.packets, work));
+        // Plain ffmpeg makes an empty stream of an empty one, if there are others to fill the file.
+        empty = seen.packets.is_empty() && empty::film_is_empty(attempt, source, work).await?;
+        if empty {
+            observed.checks.retain(|check| check.name != FRAME_COUNT);
+            let detail = "no frames, as in the source".to_owned();
+            observed.checks.push(check(FRAME_COUNT, Ok(detail)));
+        }
         observed.checks.push(duration(&file, film, &seen.packets));
         let made = Some((film, seen.packets.as_slice()));
         observed.checks.extend(work.size.and_then(|aim| size(aim, made, file.format.size())));
@@ -54,7 +84,7 @@ pub(crate) async fn verify(
     }
     // A file that is wrong already need not be decoded.
     if observed.checks.iter().all(|check| check.passed) {
-        let (check, cpu_millis) = decoding::decode(attempt, output, &file, work).await?;
+        let (check, cpu_millis) = decoding::decode(attempt, output, &file, work, empty).await?;
         observed.checks.extend(check);
         observed.cpu_millis = observed.cpu_millis.saturating_add(cpu_millis);
     }
@@ -73,32 +103,6 @@ pub(crate) async fn verify(
         message: format!("verifying the output: {}", failed.join("; ")),
         log_tail: String::new(),
     }))
-}
-
-/// The work without the copied streams that have no packets in the source, if streams are missing: some
-/// containers do not write such a stream at all.
-async fn without_empty_streams(
-    attempt: &Attempt<'_>,
-    source: Option<&MediaInput>,
-    work: &MergeWork,
-    file: &MadeFile,
-) -> Result<MergeWork, WorkError> {
-    let mut left = work.clone();
-    let (false, Some(source)) = (streams(file, &work.streams).passed, source) else {
-        return Ok(left);
-    };
-    left.streams.clear();
-    for merged in &work.streams {
-        let stream = merged.stream.source_stream;
-        let copied_sound =
-            merged.stream.origin == Origin::Copied && merged.kind == StreamKind::Audio;
-        let empty =
-            copied_sound && observe::is_empty(attempt, &work.demuxer, source, stream).await?;
-        if !empty {
-            left.streams.push(merged.clone());
-        }
-    }
-    Ok(left)
 }
 
 fn check(name: &str, result: Result<String, String>) -> Check {
@@ -211,7 +215,7 @@ fn sorted_pts(packets: &[Packet]) -> Vec<i64> {
 
 fn film_checks(film: &MadeStream, packets: &[Packet], work: &MergeWork) -> Vec<Check> {
     let pts = sorted_pts(packets);
-    let mut checks = vec![check("frame count", frame_count(packets, &work.from))];
+    let mut checks = vec![check(FRAME_COUNT, frame_count(packets, &work.from))];
     match &work.from {
         MergeFrom::Parts(_) if WITHOUT_PTS.contains(&work.container.as_str()) => {}
         MergeFrom::Parts(join) => {

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::net::TcpListener;
 
-use support::{Server, Stage, ended, ffmpeg, succeed};
+use support::{Server, Stage, ended, ffmpeg, frames, succeed};
 
 #[test]
 fn inputs_that_are_no_film_are_refused_by_name() {
@@ -193,6 +193,25 @@ fn a_film_that_was_cut_off_is_told_of() {
     let bytes = fs::read(&film).expect("it was made above");
     stage.write("cut.mkv", &bytes[..bytes.len() / 3]);
     stage.run(&["encode", "cut.mkv", "out.mkv"]).with_code(0).saying("was the file cut off?");
+}
+
+#[test]
+fn a_film_without_frames_is_told_of_unless_others_fill_the_file() {
+    let stage = Stage::new();
+    let (film, empty) = (stage.path("film.mkv"), stage.path("empty.mkv"));
+    let source = "testsrc2=s=160x90:r=25:d=2";
+    // The header of this kind tells all of the film that an encoder needs, and then there is none of it.
+    succeed(ffmpeg().args(["-f", "lavfi", "-i", source, "-c:v", "wmv1"]).arg(&film));
+    let twice = ["-map", "0:v", "-map", "0:v", "-c", "copy", "-bsf:v:0", "noise=drop=1"];
+    succeed(ffmpeg().arg("-i").arg(&film).args(twice).arg(&empty));
+    stage.run(&["encode", "empty.mkv", "out.mkv", "--", "-c:v", "ffv1"]).with_code(0);
+    let second = stage.path("second.mkv");
+    let alone = ["-map", "0:v:1", "-c", "copy"];
+    succeed(ffmpeg().arg("-i").arg(stage.path("out.mkv")).args(alone).arg(&second));
+    assert_eq!(frames(&second), frames(&film));
+    let alone = ["encode", "empty.mkv", "alone.mp4", "--", "-map", "0:0"];
+    stage.run(&alone).with_code(1).saying("the film has no frames");
+    assert!(!stage.exists("alone.mp4"));
 }
 
 #[cfg(unix)]

@@ -11,7 +11,7 @@ use crate::attempt::{Attempt, MediaInput, WorkError};
 use crate::calls::Call;
 use crate::ffmpeg_log::{self, Reading};
 use crate::invocation::{Extent, Invocation};
-use crate::observe::{MadeFile, MadeStream};
+use crate::observe::{self, MadeFile, MadeStream};
 use crate::probe::micros;
 use crate::runner::{Exit, Finished};
 
@@ -21,14 +21,22 @@ const SAMPLES: u64 = 20;
 /// No sample is shorter than this, in seconds: starting costs as much as some frames.
 const SAMPLE_SECONDS_MIN: u64 = 2;
 
-/// The check, and the processor time it took, in milliseconds. `None`: none was wished.
+/// The check, and the processor time it took, in milliseconds. `None`: none was wished. Where streams may be `empty`,
+/// those that are have nothing to decode.
 pub(super) async fn decode(
     attempt: &Attempt<'_>,
     output: &MediaInput,
     file: &MadeFile,
     work: &MergeWork,
+    empty: bool,
 ) -> Result<(Option<Check>, u64), WorkError> {
-    let decoding = Decoding { attempt, output, file, streams: made_here(file, work) };
+    let mut decoding = Decoding { attempt, output, file, streams: Vec::new() };
+    let demuxer = &file.format.format_name;
+    for stream in made_here(file, work) {
+        if !empty || observe::first_pts(attempt, demuxer, output, stream).await?.is_some() {
+            decoding.streams.push(stream);
+        }
+    }
     let (result, cpu_millis) = match work.decode {
         Decode::Nothing => return Ok((None, 0)),
         _ if decoding.streams.is_empty() => (Ok("nothing was encoded".to_owned()), 0),

@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail};
 pub(crate) fn ssim_of_frames(made: &Path, source: &Path, scratch: &Path) -> Result<Vec<f64>> {
     let stats = scratch.join("ssim.txt");
     let stats_name = stats.to_string_lossy().replace(['\\', ':', '\''], "_");
+    // The clock first: numbers on the clock of a container would be rounded to it, and frames paired anyhow.
     let graph = format!(
-        "[0:v:0]setpts=N,settb=1/25[a];[1:v:0]setpts=N,settb=1/25[b];[a][b]ssim=stats_file={stats_name}"
+        "[0:v:0]settb=1/25,setpts=N[a];[1:v:0]settb=1/25,setpts=N[b];[a][b]ssim=stats_file={stats_name}"
     );
     let output = Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-i"])

@@ -43,6 +43,8 @@ pub struct SegmentWork {
     pub range: PtsRange,
     /// Which frames go through the filters: `range` plus run-up and run-out.
     pub filter_range: PtsRange,
+    /// Up to which PTS in the source the encoder may be shown frames beyond `range`, whose packets are dropped.
+    pub lookahead_end: Option<i64>,
     /// Where to seek, in microseconds of the source's clock; `None`: from the first byte.
     pub seek_micros: Option<i64>,
     /// The encoder by ffmpeg's name.

@@ -125,6 +125,7 @@ fn segment(
         index,
         range: segment.range,
         filter_range: segment.filter_range,
+        lookahead_end: segment.lookahead_end,
         seek_micros: seek,
         encoder: video.encoder.clone(),
         options: match &job.spec.buffer {

@@ -56,7 +56,9 @@ impl Heartbeat {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let progress = *self.progress.borrow();
+            let mut progress = *self.progress.borrow();
+            // An encoder may be shown more than it is to make.
+            progress.frames = progress.frames.min(self.frames.unwrap_or(u64::MAX));
             if nearly_done(progress, self.frames, began.elapsed()) {
                 self.place.ending();
             }

@@ -6,6 +6,7 @@ mod check;
 mod conformance;
 mod deny;
 mod fixtures;
+mod plain;
 mod release;
 mod sim;
 mod tidy;

@@ -153,6 +153,11 @@ pub struct Segment {
     /// Which frames go through the filters: [`Self::range`], widened by what the filters look at on
     /// each side. What lies outside `range` is dropped after them.
     pub filter_range: PtsRange,
+    /// Where the frames end that an encoder may be shown beyond [`Self::range`], so that it spends on the last
+    /// frames what it spends in mid-film; by PTS in the source. `None`: at a change of scene, which shows it
+    /// nothing, and at the film's end.
+    #[serde(default)]
+    pub lookahead_end: Option<i64>,
     /// What to ask the demuxer to seek to, in microseconds of the source's clock; `None`: from the first byte.
     pub seek_micros: Option<i64>,
     /// The same for the next rung: at least one keyframe earlier.

@@ -2,6 +2,7 @@
 //!
 //! Must not start anything, and must not read files: everything comes from the work.
 
+mod closing;
 mod dialect;
 mod holder;
 mod light;
@@ -14,6 +15,7 @@ mod scene;
 mod segment;
 mod streams;
 mod thumbnail;
+mod told;
 mod trial;
 mod verify;
 

@@ -3,10 +3,10 @@
 //!
 //! Owns what is known of encoders' rate control at their first frame. Must not know where films are cut.
 
-use segenc_core::spec::OutputOption;
 use segenc_core::work::{Pass, SegmentWork};
 
 use super::light::Parameter;
+use super::told::Told;
 
 /// How much finer x264 quantises a keyframe than the frames after it (`ipratio`), where nothing is said.
 const USUAL_RATIO: &str = "1.4";
@@ -34,118 +34,58 @@ pub(super) fn parameters(work: &SegmentWork) -> Option<Parameter> {
     match work.encoder.as_str() {
         "libx264" if first_of_the_film => None,
         "libx264" => {
-            let ratio = Told::x264(&work.options).ratio()?;
+            let ratio = forgotten_ratio(&Told::x264(&work.options))?;
             Some(("x264-params", "zones", format!("0,0,b={ratio}")))
         }
         // Also the first: x265 writes its settings, zones among them, into the headers, and those of all segments
         // must be equal. Otherwise the film would go in one piece.
         "libx265" => {
-            let ratio = Told::x265(&work.options).has_unit_tree().then_some(X265_RATIO)?;
+            let ratio = has_unit_tree(&Told::x265(&work.options)).then_some(X265_RATIO)?;
             Some(("x265-params", "zones", format!("0,1,b={ratio}")))
         }
         _ => None,
     }
 }
 
-/// What the user tells an encoder, by ffmpeg's options and by the library's own lists.
-struct Told<'a> {
-    options: &'a [OutputOption],
-    lists: &'static [&'static str],
+/// The ratio that x264 forgets; `None`: it is not in the mode that forgets it.
+fn forgotten_ratio<'a>(told: &Told<'a>) -> Option<&'a str> {
+    if !told.x264_weighs_what_follows() || told.says_any(&["i_qfactor"], &["zones"]) {
+        return None;
+    }
+    let usual = if told.tuned("grain") { GRAIN_RATIO } else { USUAL_RATIO };
+    Some(told.parameter("ipratio").or_else(|| told.parameter("ip-factor")).unwrap_or(usual))
 }
 
-impl<'a> Told<'a> {
-    const fn x264(options: &'a [OutputOption]) -> Self {
-        Self { options, lists: &["x264-params", "x264opts"] }
-    }
-
-    const fn x265(options: &'a [OutputOption]) -> Self {
-        Self { options, lists: &["x265-params"] }
-    }
-
-    /// The ratio that x264 forgets; `None`: it is not in the mode that forgets it.
-    fn ratio(&self) -> Option<&'a str> {
-        if self.says_any(&["qp", "b", "pass", "i_qfactor"], &["qp", "bitrate", "pass", "zones"])
-            || !self.has_macroblock_tree()
-        {
-            return None;
-        }
-        let usual = if self.tuned("grain") { GRAIN_RATIO } else { USUAL_RATIO };
-        Some(self.parameter("ipratio").or_else(|| self.parameter("ip-factor")).unwrap_or(usual))
-    }
-
-    /// Whether x265 works at constant quality, with its tree of coding units on and nothing said of keyframes.
-    fn has_unit_tree(&self) -> bool {
-        const OTHER_MODES: [&str; 14] = [
-            "qp",
-            "bitrate",
-            "pass",
-            "zones",
-            "zonefile",
-            "cutree",
-            "no-cutree",
-            "lossless",
-            "qcomp",
-            "ipratio",
-            "hevc-aq",
-            "rc-lookahead",
-            "tune",
-            "vbv-maxrate",
-        ];
-        !self.says_any(&["qp", "b", "pass", "tune", "maxrate"], &OTHER_MODES)
-    }
-
-    /// Whether x264's macroblock tree is on: two presets and a tune turn it off.
-    fn has_macroblock_tree(&self) -> bool {
-        let preset_without = matches!(
-            self.option("preset").unwrap_or("medium"),
-            "ultrafast" | "superfast" | "0" | "1"
-        );
-        let by_option = self.option("mbtree").or_else(|| self.parameter("mbtree"));
-        let said = by_option.map(|value| !matches!(value, "0" | "false" | "no"));
-        let off_by_name = self.parameter("no-mbtree").is_some();
-        let no_lookahead = [self.option("rc-lookahead"), self.parameter("rc-lookahead")]
-            .into_iter()
-            .flatten()
-            .any(|frames| frames == "0");
-        let tuned_off = self.tuned("zerolatency");
-        !off_by_name && !no_lookahead && said.unwrap_or(!preset_without && !tuned_off)
-    }
-
-    fn says_any(&self, options: &[&str], parameters: &[&str]) -> bool {
-        options.iter().any(|name| self.option(name).is_some())
-            || parameters.iter().any(|name| self.parameter(name).is_some())
-    }
-
-    fn tuned(&self, tune: &str) -> bool {
-        self.option("tune").is_some_and(|tunes| tunes.split([',', '+']).any(|one| one == tune))
-    }
-
-    /// The last value of an option of ffmpeg, whatever stream it names.
-    fn option(&self, name: &str) -> Option<&'a str> {
-        let named =
-            self.options.iter().rev().find(|option| option.name.split(':').next() == Some(name));
-        named.and_then(|option| option.value.as_deref())
-    }
-
-    /// The last value of a parameter in the library's own lists; empty where it stands alone.
-    fn parameter(&self, name: &str) -> Option<&'a str> {
-        self.lists.iter().find_map(|list| {
-            let mut parameters = self.option(list)?.split(':').rev();
-            parameters.find_map(|parameter| {
-                let (found, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-                (found == name).then_some(value)
-            })
-        })
-    }
+/// Whether x265 works at constant quality, with its tree of coding units on and nothing said of keyframes.
+fn has_unit_tree(told: &Told<'_>) -> bool {
+    const OTHER_MODES: [&str; 14] = [
+        "qp",
+        "bitrate",
+        "pass",
+        "zones",
+        "zonefile",
+        "cutree",
+        "no-cutree",
+        "lossless",
+        "qcomp",
+        "ipratio",
+        "hevc-aq",
+        "rc-lookahead",
+        "tune",
+        "vbv-maxrate",
+    ];
+    !told.says_any(&["qp", "b", "pass", "tune", "maxrate"], &OTHER_MODES)
 }
 
 #[cfg(test)]
 mod tests {
+    use segenc_core::spec::OutputOption;
+
     use super::*;
     use crate::invocation::sample::option;
 
     fn ratio(options: &[OutputOption]) -> Option<String> {
-        Told::x264(options).ratio().map(str::to_owned)
+        forgotten_ratio(&Told::x264(options)).map(str::to_owned)
     }
 
     #[test]
@@ -193,7 +133,7 @@ mod tests {
 
     #[test]
     fn x265_makes_up_for_less_and_only_in_its_usual_mode() {
-        let usual = |options: &[OutputOption]| Told::x265(options).has_unit_tree();
+        let usual = |options: &[OutputOption]| has_unit_tree(&Told::x265(options));
         assert!(usual(&[]));
         assert!(usual(&[option("crf", "24"), option("x265-params", "ref=4:aq-mode=3")]));
         for options in [

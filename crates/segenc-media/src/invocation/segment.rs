@@ -10,7 +10,7 @@ use segenc_core::time::{PtsRange, Timebase};
 use segenc_core::work::{COPY_DEMUXER, SegmentWork, segment_bias};
 
 use super::holder::Holder;
-use super::{Invocation, light, opening, seconds};
+use super::{Invocation, closing, light, opening, seconds};
 use crate::attempt::MediaInput;
 
 /// The file with the first picture, in the attempt's folder.
@@ -72,6 +72,9 @@ impl Invocation {
         call.option("-c:v", &work.encoder);
         call.user_options(&encoder_options(work));
         call.option("-threads", work.threads.to_string());
+        if closing::shown_until(work).is_some() {
+            closing::drop_beyond(&mut call, work);
+        }
         call.words(&[
             "-fps_mode",
             "passthrough",
@@ -98,16 +101,18 @@ fn filter_chain(work: &SegmentWork) -> String {
     if work.demuxer == COPY_DEMUXER {
         chain.push(format!("settb={}", timebase(work.film.timebase)));
     }
+    let filtered = filtered(work);
     match user_filter(work) {
         Some(filter) => {
-            chain.extend(trim(work.filter_range, shift));
+            chain.extend(trim(filtered, shift));
             chain.push(filter.to_owned());
             chain.extend(made(work).into_iter().flatten());
         }
         None => {
-            chain.extend(trim(work.filter_range, 0));
-            if work.filter_range != work.range {
-                chain.extend(trim(work.range, 0));
+            let encoded = encoded(work);
+            chain.extend(trim(filtered, 0));
+            if filtered != encoded {
+                chain.extend(trim(encoded, 0));
             }
             chain.push(format!("setpts=PTS+({})", bias.saturating_sub(shift)));
         }
@@ -115,11 +120,23 @@ fn filter_chain(work: &SegmentWork) -> String {
     chain.join(",")
 }
 
+/// The frames of the source that the encoder is given: the segment, and what it is shown beyond it.
+fn encoded(work: &SegmentWork) -> PtsRange {
+    PtsRange { start: work.range.start, end: closing::shown_until(work).or(work.range.end) }
+}
+
+/// Those that go through the filters: what the encoder is shown may lie beyond what they look at.
+fn filtered(work: &SegmentWork) -> PtsRange {
+    let PtsRange { start, end } = work.filter_range;
+    PtsRange { start, end: end.map(|end| closing::shown_until(work).map_or(end, |it| it.max(end))) }
+}
+
 fn user_filter(work: &SegmentWork) -> Option<&str> {
     work.filter.as_deref().map(str::trim).filter(|filter| !filter.is_empty())
 }
 
-/// Keeps, of what comes out of the user's filters, the frames that are expected, and adds the bias. They may have
+/// Keeps, of what comes out of the user's filters, the frames that are expected and what the encoder is shown beyond
+/// them, and adds the bias. They may have
 /// another clock than the film. ffmpeg rounds their times to the encoder's ticks by way of finer ones; that it is
 /// the same rounding as in one go, they are finer from here on.
 fn made(work: &SegmentWork) -> [Option<String>; 3] {
@@ -131,9 +148,13 @@ fn made(work: &SegmentWork) -> [Option<String>; 3] {
     let half = (1_i64 << bits) / 2;
     let at = |tick: i64| tick.saturating_mul(1 << bits).saturating_sub(half);
     // An open end stays open: what comes out beyond it is a fault that must be seen.
+    let beyond = match closing::shown_until(work) {
+        Some(end) => end.saturating_sub(work.film.shift),
+        None => work.expected.last_pts.saturating_add(1),
+    };
     let expected = PtsRange {
         start: work.range.start.map(|_| at(work.expected.first_pts)),
-        end: work.range.end.map(|_| at(work.expected.last_pts.saturating_add(1))),
+        end: work.range.end.map(|_| at(beyond)),
     };
     let bias = segment_bias(work.film.timebase).saturating_mul(1 << bits);
     [
@@ -191,6 +212,7 @@ mod tests {
             index: 1,
             range,
             filter_range: range,
+            lookahead_end: None,
             seek_micros: Some(2_400_000),
             encoder: "libx264".to_owned(),
             options: vec![option("crf", "20"), option("preset:v", "slow")],
@@ -266,6 +288,40 @@ mod tests {
         let call = Invocation::segment(&work, &file("/films/a.mkv"), 2);
         let shifted = call.args.windows(2).any(|words| words == ["-itsoffset", "-1.400000"]);
         assert!(shifted, "{:?}", call.args);
+    }
+
+    #[test]
+    fn x264_is_shown_what_comes_after_and_it_is_dropped() {
+        let work = SegmentWork { lookahead_end: Some(330_000), ..work() };
+        let words = |work: &SegmentWork| lines(&Invocation::segment(work, &file("/a.mkv"), 2));
+        assert_eq!(
+            filter_chain(&work),
+            "trim=start_pts=216000:end_pts=330000,setpts=PTS+(1314000)"
+        );
+        let told = words(&work);
+        for word in ["expr:eq(n,30)", "-forced-idr", "noise=amount=0:drop=floor(n/30)"] {
+            assert!(told.contains(word), "{told}");
+        }
+        let filtered = SegmentWork {
+            filter: Some("yadif".to_owned()),
+            filter_range: PtsRange { start: Some(207_000), end: Some(309_093) },
+            ..work.clone()
+        };
+        let chain = filter_chain(&filtered);
+        assert!(chain.starts_with("trim=start_pts=81000:end_pts=204000,yadif,"), "{chain}");
+        assert!(chain.contains(":end_pts=1671163904,"), "{chain}");
+        // Encoders and modes that make nothing of it, and options that cannot go with it.
+        for other in [
+            SegmentWork { encoder: "libx265".to_owned(), ..work.clone() },
+            SegmentWork { options: vec![option("qp", "0")], ..work.clone() },
+            SegmentWork { options: vec![option("preset", "ultrafast")], ..work.clone() },
+            SegmentWork { options: vec![option("force_key_frames", "source")], ..work.clone() },
+            SegmentWork { pass: Pass::Measure, ..work.clone() },
+            SegmentWork { lookahead_end: None, ..work.clone() },
+        ] {
+            let told = words(&other);
+            assert!(!told.contains("noise=") && !told.contains("330000"), "{told}");
+        }
     }
 
     #[test]

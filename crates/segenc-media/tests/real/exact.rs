@@ -6,7 +6,7 @@ use std::path::Path;
 use segenc_core::failure::FailureKind;
 use segenc_core::plan::{Origin, OutputStream};
 use segenc_core::source::StreamKind;
-use segenc_core::work::{Decode, MergeFrom, MergeWork, MergedStream, StreamsWork};
+use segenc_core::work::{Decode, MergeFrom, MergeWork, MergedStream, SegmentWork, StreamsWork};
 use segenc_media::{
     Made, MediaInput, WorkError, encode_segment, encode_whole, merge, probe, usable_encoders,
 };
@@ -91,6 +91,60 @@ async fn open_gop_matroska_becomes_what_one_ffmpeg_makes() {
         around: 0,
     };
     compare(media::matroska(), &wish, "mkv").await;
+}
+
+/// Lossless by way of a constant quality: the mode in which x264 is shown frames beyond its segment.
+const SHOWN_MORE: &[(&str, &str)] = &[("crf", "0"), ("preset", "veryfast"), ("bf", "3")];
+
+#[tokio::test]
+async fn what_the_encoder_is_shown_beyond_a_segment_leaves_nothing_behind() {
+    for (source, extension, filter, around, options) in [
+        (media::matroska(), "mkv", None, 0, SHOWN_MORE),
+        (media::mp4(), "mp4", Some("tmix=frames=3,crop=160:90"), 8, SHOWN_MORE),
+        (media::mp4(), "mkv", Some("crop=160:90"), 0, SHOWN_MORE_OPEN),
+    ] {
+        let container = if extension == "mkv" { "matroska" } else { "mp4" };
+        let encoder = "libx264";
+        let wish = Wish { encoder, options, filter, sound: &[], container, segments: 4, around };
+        compare(source, &wish, extension).await;
+    }
+}
+
+/// The same for who wants keyframes that frames before them are predicted from.
+const SHOWN_MORE_OPEN: &[(&str, &str)] =
+    &[("crf", "0"), ("preset", "veryfast"), ("x264-params", "open-gop=1:bframes=3")];
+
+#[tokio::test]
+async fn the_last_frames_of_a_segment_are_worth_as_much_as_in_mid_film() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join("still.mkv");
+    // A texture that moves slowly behind a little grain: each frame is predicted from the one before.
+    let film = "color=gray:size=320x240:rate=25,noise=alls=90,gblur=1.5,trim=end_frame=1,loop=loop=99:size=1:start=0,setpts=N/25/TB,crop=300:220:t*10:0,noise=alls=9:allf=t";
+    let codec = ["-c:v", "libx264", "-qp", "12", "-preset", "veryfast", "-g", "25"];
+    media::ffmpeg(&[&["-f", "lavfi", "-i", film], &codec[..], &[media::text(&source)]].concat());
+    let farm = Farm::look(&source).await;
+    let wish = Wish {
+        encoder: "libx264",
+        options: &[("crf", "24"), ("preset", "faster")],
+        filter: None,
+        sound: &[],
+        container: "matroska",
+        segments: 2,
+        around: 0,
+    };
+    let shown = farm.segments(&wish).swap_remove(0);
+    assert!(shown.lookahead_end.is_some());
+    let alone = SegmentWork { lookahead_end: None, ..shown.clone() };
+    let mut last = Vec::new();
+    for (name, work) in [("shown", shown), ("alone", alone)] {
+        let folder = farm.folder(name);
+        let made = encode_segment(&attempt(&farm.tools, &folder), &farm.source, &work).await;
+        let made = made.unwrap_or_else(|error| panic!("{error}"));
+        let sizes = media::packet_sizes(&made.path);
+        assert_eq!(sizes.len() as u64, work.expected.count);
+        last.push(sizes.iter().rev().take(8).sum::<u64>());
+    }
+    assert!(last[0] > 2 * last[1], "bytes of the last frames, shown more and alone: {last:?}");
 }
 
 #[tokio::test]

@@ -111,6 +111,7 @@ impl Farm {
                 index: u32::try_from(index).expect("a few"),
                 range,
                 filter_range,
+                lookahead_end: cut(end).and_then(|_| cut(end + 8)),
                 seek_micros: filter_range.start.and_then(|start| self.seek(start)),
                 encoder: wish.encoder.to_owned(),
                 options: options(wish.options),

@@ -130,26 +130,24 @@ pub(crate) fn stream_digests(path: &Path) -> String {
     ffmpeg(&["-i", text(path), "-map", "0", "-map", "-0:V", "-c", "copy", "-f", "streamhash", "-"])
 }
 
-/// PTS of all packets of a stream.
+/// PTS of all packets of a stream, sorted.
 pub(crate) fn pts(path: &Path, stream: &str) -> Vec<i64> {
-    let listing = run(
-        "ffprobe",
-        &[
-            "-v",
-            "error",
-            "-select_streams",
-            stream,
-            "-show_entries",
-            "packet=pts",
-            "-of",
-            "csv=p=0",
-            text(path),
-        ],
-    );
-    let mut pts: Vec<i64> =
-        listing.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect();
+    let mut pts = of_packets(path, stream, "pts");
     pts.sort_unstable();
     pts
+}
+
+/// Sizes of the first stream's packets in bytes, in decoding order.
+pub(crate) fn packet_sizes(path: &Path) -> Vec<u64> {
+    of_packets(path, "0", "size")
+}
+
+/// What ffprobe says of each packet of a stream.
+fn of_packets<T: std::str::FromStr>(path: &Path, stream: &str, what: &str) -> Vec<T> {
+    let entry = format!("packet={what}");
+    let asked = ["-v", "error", "-select_streams", stream, "-show_entries", &entry];
+    let listing = run("ffprobe", &[&asked[..], &["-of", "csv=p=0", text(path)]].concat());
+    listing.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect()
 }
 
 /// What headers say: streams with tags and dispositions, chapters, tags of the file.

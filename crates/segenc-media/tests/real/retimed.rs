@@ -31,6 +31,7 @@ fn planned(farm: &Farm, filter: &str) -> (Film, Vec<SegmentWork>) {
         index: segment.index,
         range: segment.range,
         filter_range: segment.filter_range,
+        lookahead_end: segment.lookahead_end,
         seek_micros: segment.seek_micros,
         encoder: video.encoder.clone(),
         options: video.options.clone(),

@@ -154,6 +154,7 @@ fn segment(demuxer: String, message: grpc::Segment) -> Result<SegmentWork, WireE
         index: message.index,
         range: PtsRange { start: message.start, end: message.end },
         filter_range: PtsRange { start: message.filter_start, end: message.filter_end },
+        lookahead_end: message.lookahead_end,
         seek_micros: message.seek_micros,
         encoder: message.encoder,
         options: options_from(message.options),
@@ -180,6 +181,7 @@ fn segment_message(work: SegmentWork) -> grpc::Segment {
         filter: work.filter.unwrap_or_default(),
         filter_start: work.filter_range.start,
         filter_end: work.filter_range.end,
+        lookahead_end: work.lookahead_end,
         expected: Some(work.expected.into()),
         threads: work.threads,
         pass: match work.pass {
@@ -427,6 +429,7 @@ mod tests {
                 index: 4,
                 range: PtsRange { start, end },
                 filter_range: PtsRange { start: filter_start, end: filter_end },
+                lookahead_end: end.map(|end| end + 8),
                 seek_micros: Some(-5),
                 encoder: "libx264".to_owned(),
                 options: vec![option("crf", Some("20"))],

@@ -127,6 +127,7 @@ pub(crate) fn draw_segment(index: u64, last: bool, work: u64) -> Segment {
         index,
         range: PtsRange { start: Some(start), end: Some(end) },
         filter_range: PtsRange { start: Some(start), end: Some(end) },
+        lookahead_end: None,
         start,
         end,
         seek_micros: None,

@@ -95,6 +95,7 @@ fn segment(index: u32, pts: std::ops::Range<i64>) -> Work {
         index,
         range,
         filter_range: range,
+        lookahead_end: None,
         seek_micros: None,
         encoder: "libx264".to_owned(),
         options: vec![option("preset", "ultrafast")],

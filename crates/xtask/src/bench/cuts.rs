@@ -9,12 +9,37 @@ use serde::{Deserialize, Serialize};
 
 use super::cuts_report;
 use super::quality::{Point, bits_at_equal_quality, mean, ssim_of_frames};
+use crate::plain::same_clock;
 
-/// An encoder: its options, and three constant qualities about which its users choose.
-const ENCODERS: [(&str, &[&str], [&str; 3]); 3] = [
-    ("libx264", &["-c:v", "libx264", "-preset", "medium"], ["19", "23", "27"]),
-    ("libx265", &["-c:v", "libx265", "-preset", "medium"], ["20", "24", "28"]),
-    ("libsvtav1", &["-c:v", "libsvtav1", "-preset", "8"], ["27", "35", "43"]),
+struct Encoder {
+    name: &'static str,
+    options: &'static [&'static str],
+    /// Three constant qualities about which its users choose.
+    qualities: [&'static str; 3],
+    /// What closes its groups of pictures, where they are open: frames before a keyframe are then predicted from it,
+    /// which they cannot be before a join.
+    closed: &'static [&'static str],
+}
+
+const ENCODERS: [Encoder; 3] = [
+    Encoder {
+        name: "libx264",
+        options: &["-c:v", "libx264", "-preset", "medium"],
+        qualities: ["19", "23", "27"],
+        closed: &[],
+    },
+    Encoder {
+        name: "libx265",
+        options: &["-c:v", "libx265", "-preset", "medium"],
+        qualities: ["20", "24", "28"],
+        closed: &["-x265-params", "open-gop=0"],
+    },
+    Encoder {
+        name: "libsvtav1",
+        options: &["-c:v", "libsvtav1", "-preset", "8"],
+        qualities: ["27", "35", "43"],
+        closed: &[],
+    },
 ];
 
 /// Frames on each side of a join that make its seam.
@@ -25,6 +50,8 @@ const SEAM_FRAMES: usize = 3;
 pub(crate) enum Way {
     /// One process makes all.
     Single,
+    /// One process that closes its groups of pictures.
+    Closed,
     /// `segenc encode`.
     Ours,
     /// A cut every so many seconds.
@@ -73,10 +100,10 @@ pub(crate) fn run(root: &Path, segenc: &Path, films: &[PathBuf], only: Option<&s
     std::fs::create_dir_all(&folder)?;
     for source in films {
         let film = Film::open(source, segenc, &folder)?;
-        for (encoder, options, qualities) in ENCODERS {
-            if only.is_none_or(|only| only == encoder) {
+        for encoder in &ENCODERS {
+            if only.is_none_or(|only| only == encoder.name) {
                 // It takes long: what is measured is kept at once.
-                cuts_report::write(root, film.measure(encoder, options, &qualities)?)?;
+                cuts_report::write(root, film.measure(encoder)?)?;
             }
         }
     }
@@ -111,16 +138,17 @@ impl<'a> Film<'a> {
         Ok(Self { source, segenc, folder, joins, frames, frames_a_second })
     }
 
-    fn measure(&self, encoder: &str, options: &[&str], qualities: &[&str]) -> Result<Vec<Row>> {
-        let single = self.curve(encoder, options, qualities, Way::Single)?;
+    fn measure(&self, encoder: &Encoder) -> Result<Vec<Row>> {
+        let single = self.curve(encoder, Way::Single)?;
+        let closed = (!encoder.closed.is_empty()).then_some(Way::Closed);
         let mut rows = Vec::new();
-        for way in [Way::Ours, Way::Fixed(10), Way::Fixed(5)] {
-            let curve = self.curve(encoder, options, qualities, way)?;
+        for way in [Way::Ours, Way::Fixed(10), Way::Fixed(5)].into_iter().chain(closed) {
+            let curve = self.curve(encoder, way)?;
             let joins = self.joins_of(way);
             let (seam_mean, seam_worst) = seams(&joins, &curve.frames, &single.frames);
             rows.push(Row {
                 film: self.source.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-                encoder: encoder.to_owned(),
+                encoder: encoder.name.to_owned(),
                 way,
                 joins: joins.len(),
                 bits: bits_at_equal_quality(&curve.points, &single.points)
@@ -136,7 +164,8 @@ impl<'a> Film<'a> {
     fn joins_of(&self, way: Way) -> Vec<usize> {
         match way {
             Way::Single => Vec::new(),
-            Way::Ours => self.joins.clone(),
+            // Measured where ours are.
+            Way::Ours | Way::Closed => self.joins.clone(),
             Way::Fixed(seconds) => {
                 let step = (self.frames_a_second * f64::from(seconds)).round() as usize;
                 (1..)
@@ -147,27 +176,24 @@ impl<'a> Film<'a> {
         }
     }
 
-    fn curve(
-        &self,
-        encoder: &str,
-        options: &[&str],
-        qualities: &[&str],
-        way: Way,
-    ) -> Result<Curve> {
+    fn curve(&self, encoder: &Encoder, way: Way) -> Result<Curve> {
         let mut curve = Curve { points: Vec::new(), frames: Vec::new() };
-        for (number, quality) in qualities.iter().enumerate() {
-            eprintln!("{encoder}: {way:?} at {quality}");
-            let options: Vec<&str> = options.iter().copied().chain(["-crf", quality]).collect();
+        for (number, quality) in encoder.qualities.iter().enumerate() {
+            eprintln!("{}: {way:?} at {quality}", encoder.name);
+            let mut options = [encoder.options, &["-crf", quality]].concat();
+            if way == Way::Closed {
+                options.extend(encoder.closed);
+            }
             let made = self.folder.join("made.mkv");
             let bytes = match way {
-                Way::Single => self.single(&options, None, &made)?,
+                Way::Single | Way::Closed => self.single(&options, None, &made)?,
                 Way::Ours => self.ours(&options, &made)?,
                 Way::Fixed(_) => self.fixed(&options, &self.joins_of(way), &made)?,
             };
             let frames = ssim_of_frames(&made, self.source, self.folder)?;
             let decibels = mean(&frames);
             curve.points.push(Point { bits: bytes as f64 * 8.0, decibels });
-            if number == qualities.len() / 2 {
+            if number == encoder.qualities.len() / 2 {
                 curve.frames = frames;
             }
         }
@@ -182,7 +208,7 @@ impl<'a> Film<'a> {
         if let Some((start, end)) = part {
             ffmpeg.args(["-vf", &format!("trim=start_frame={start}:end_frame={end}")]);
         }
-        ffmpeg.args(options).args(["-fps_mode", "passthrough", "-enc_time_base", "-1"]);
+        ffmpeg.args(options).args(same_clock());
         finished(ffmpeg.arg(made))?;
         video_bytes(made)
     }

@@ -34,6 +34,7 @@ pub(crate) fn write(root: &Path, new: Vec<Row>) -> Result<()> {
 fn name(way: Way) -> String {
     match way {
         Way::Single => "one process".to_owned(),
+        Way::Closed => "one process, closed groups".to_owned(),
         Way::Ours => "`segenc`".to_owned(),
         Way::Fixed(seconds) => format!("fixed {seconds} s"),
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::measure::{Cost, median};
 use super::{film, measure, report};
+use crate::plain::same_clock;
 use crate::release::build;
 
 /// What is compared: a name and the options for both sides.
@@ -73,7 +74,7 @@ fn case(
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args(["-nostdin", "-y", "-v", "error", "-i"]).arg(film);
         ffmpeg.args(["-map", "0", "-c", "copy"]).args(options);
-        ffmpeg.args(["-fps_mode", "passthrough", "-enc_time_base", "-1"]).arg(&plain_file);
+        ffmpeg.args(same_clock()).arg(&plain_file);
         plain.push(measure::run(&mut ffmpeg)?);
         for (verify, costs) in [("auto", &mut usual), ("full", &mut full)] {
             let mut ours = Command::new(segenc);

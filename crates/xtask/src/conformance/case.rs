@@ -11,6 +11,7 @@ use super::look::{self, look};
 use super::target::Target;
 use super::{compare, programs};
 use crate::fixtures::Wanted;
+use crate::plain::same_clock;
 
 /// A case to be run.
 #[derive(Debug)]
@@ -347,7 +348,7 @@ fn plain(wish: &Wish, streams: &[Value], output: &Path) -> Command {
     command.args(&wish.target.others);
     // A rate of the user's own means ffmpeg's own way of keeping it.
     if !options.iter().any(|word| word == "-r") {
-        command.args(["-fps_mode", "passthrough", "-enc_time_base", "-1"]);
+        command.args(same_clock());
     }
     command.arg(output);
     command

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 
 use super::programs;
+use crate::plain::same_clock;
 
 /// One packet of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +82,8 @@ fn packet(line: &str) -> Option<(u64, Packet)> {
 pub(crate) fn complaint(file: &Path, folder: &Path) -> String {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-nostdin", "-v", "error", "-xerror", "-i"]).arg(file);
-    ffmpeg.args(["-map", "0:V?", "-map", "0:a?", "-fps_mode", "passthrough"]);
-    ffmpeg.args(["-enc_time_base", "-1", "-f", "null", "-"]);
+    ffmpeg.args(["-map", "0:V?", "-map", "0:a?"]).args(same_clock());
+    ffmpeg.args(["-f", "null", "-"]);
     match programs::run(&mut ffmpeg, folder) {
         Ok(ended) if ended.is_good() => ended.complaint(),
         Ok(ended) => format!("{} (it stops)", ended.complaint()),
@@ -98,7 +99,7 @@ pub(crate) fn frames(
 ) -> Result<Vec<(String, String)>> {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-nostdin", "-v", "fatal", "-i"]).arg(file).args(options);
-    ffmpeg.args(["-fps_mode", "passthrough", "-enc_time_base", "-1"]);
+    ffmpeg.args(same_clock());
     ffmpeg.args(["-f", "framemd5", "-"]);
     let ended = programs::run(&mut ffmpeg, folder)?;
     let rows = ended.out.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {

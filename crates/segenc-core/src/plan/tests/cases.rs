@@ -87,3 +87,19 @@ fn a_gap_between_frames_is_no_reason_for_an_empty_segment() {
     check("I............-....-.-", 4, "I............-....-.-");
     check("I...-.-....-.-.-.", 4, "I...|-.|-....|-.-.-.");
 }
+
+#[test]
+fn an_encoder_may_look_eight_frames_beyond_a_cut_in_mid_scene() {
+    let looks = |drawing: &str, wanted: u32| -> Vec<_> {
+        let planned = segments(planner(wanted), &packets(drawing)).expect("the film can be cut");
+        planned.iter().map(|it| it.lookahead_end.map(|until| until - it.end)).collect()
+    };
+    assert_eq!(looks("I-----I-----I-----I-----I-----I-----I-", 12), [Some(8), Some(8), None]);
+    // Counted in frames, not in time.
+    assert_eq!(looks("I-----I-...-..-I-----I-----I-----", 6)[0], Some(13));
+    // So many are not left behind the last cut.
+    assert_eq!(looks("I-----I-----I----", 6), [Some(8), None, None]);
+    // At a change of scene there is nothing to be seen.
+    let scene = "I---------I--I---------I---------I---------";
+    assert_eq!(looks(scene, 10), [None, Some(8), Some(8), None]);
+}

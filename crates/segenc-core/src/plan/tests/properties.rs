@@ -73,6 +73,12 @@ fn assert_tiles(segments: &[Segment], packets: &[Packet]) {
         assert_eq!(pair[0].range.end, pair[1].range.start);
         assert_eq!(pair[0].end, pair[1].start);
     }
+    for segment in segments {
+        if let Some(until) = segment.lookahead_end {
+            let beyond = |pts: &i64| (segment.end..until).contains(pts);
+            assert!(shown.iter().filter(|pts| beyond(pts)).count() >= 8);
+        }
+    }
     assert_eq!(segments.first().map(|segment| segment.range.start), Some(None));
     assert_eq!(segments.last().map(|segment| segment.range.end), Some(None));
 }

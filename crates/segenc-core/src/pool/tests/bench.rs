@@ -369,6 +369,7 @@ pub(super) fn segment(index: u32, source_bytes: u64) -> Segment {
         start,
         end: start + 100,
         filter_range: range,
+        lookahead_end: None,
         seek_micros: None,
         longer_seek_micros: None,
         expected: Frames {

@@ -170,7 +170,8 @@ struct Ended<'a> {
 
 /// What to call it, and the points that differ or the reason.
 fn verdict(wish: &Wish, ended: &Ended<'_>, folder: &Path) -> Result<(Verdict, Vec<String>)> {
-    let (plain, made) = (ended.plain, ended.made);
+    let made = ended.made;
+    let plain_fault = plain_fault(ended, folder);
     let mut faults = Vec::new();
     if made.err.contains("panicked at") {
         faults.push("it panicked".to_owned());
@@ -184,7 +185,7 @@ fn verdict(wish: &Wish, ended: &Ended<'_>, folder: &Path) -> Result<(Verdict, Ve
         if ended.ours.exists() {
             faults.push("it leaves an output".to_owned());
         }
-        let verdict = match (faults.is_empty(), wish.wanted, plain.is_good()) {
+        let verdict = match (faults.is_empty(), wish.wanted, plain_fault.is_none()) {
             (false, _, _) => Verdict::Differs,
             (true, Wanted::Refused, _) => Verdict::Refused,
             (true, Wanted::AsPlain, false) => Verdict::BothFail,
@@ -196,12 +197,20 @@ fn verdict(wish: &Wish, ended: &Ended<'_>, folder: &Path) -> Result<(Verdict, Ve
     if wish.wanted == Wanted::Refused {
         faults.push("it was not refused".to_owned());
     }
-    if !plain.is_good() {
+    if let Some(fault) = plain_fault {
         let verdict = if faults.is_empty() { Verdict::OnlyPlainFails } else { Verdict::Differs };
-        return Ok((verdict, [faults, vec![plain.complaint()]].concat()));
+        return Ok((verdict, [faults, vec![fault]].concat()));
     }
     faults.extend(points(wish, ended.single, ended.ours, folder));
     Ok((judge(wish, &faults, ended.single, folder)?, faults))
+}
+
+/// Why plain ffmpeg made nothing, or nothing that can be opened.
+fn plain_fault(ended: &Ended<'_>, folder: &Path) -> Option<String> {
+    if !ended.plain.is_good() {
+        return Some(ended.plain.complaint());
+    }
+    look(ended.single, folder).err().map(|error| format!("its file cannot be read: {error:#}"))
 }
 
 /// A text without the folders of this machine.

@@ -54,8 +54,15 @@ impl Target {
         Self::lossless("ffv1", "mkv", "-c:v ffv1")
     }
 
+    /// At constant quality, as most people encode: only then are segments told more at their ends. So small a number
+    /// is lossless, at all depths.
     pub(crate) fn x264() -> Self {
-        Self::lossless("x264", "mp4", "-c:v libx264 -qp 0 -preset ultrafast")
+        Self::lossless("x264", "mp4", "-c:v libx264 -preset veryfast -x264-params crf=-12")
+    }
+
+    /// With B-frames, which x264 does not make when it is lossless: DTS and PTS differ.
+    pub(crate) fn x264_crf() -> Self {
+        Self::lossy("x264-crf", "mp4", "-c:v libx264 -preset veryfast -bf 3 -crf 30")
     }
 
     /// Whether files attached to the source are kept.
@@ -64,11 +71,13 @@ impl Target {
     }
 }
 
-/// What is made of any file: always a lossless Matroska, and for MP4 and Matroska a lossless MP4.
+/// What is made of any file: always a lossless Matroska, and for MP4 and Matroska two MP4, one of them lossless.
 pub(crate) fn usual(path: &Path) -> Vec<Target> {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     match extension.as_str() {
-        "mp4" | "mov" | "3gp" | "m4v" | "mkv" => vec![Target::ffv1(), Target::x264()],
+        "mp4" | "mov" | "3gp" | "m4v" | "mkv" => {
+            vec![Target::ffv1(), Target::x264(), Target::x264_crf()]
+        }
         _ => vec![Target::ffv1()],
     }
 }

@@ -26,6 +26,10 @@ pub(super) const LIST_HEADER: &str = "ffconcat version 1.0\n";
 /// encoder's until it is reached (`mov_init` in libavformat/movenc.c).
 const MOV_TIMESCALE_MIN: u32 = 10_000;
 
+/// Tags of a source that ffmpeg does not carry over where it carries over all (5.1, `open_output_file`), but does where
+/// it is told from which input.
+const LEFT_OUT: [&str; 4] = ["creation_time", "company_name", "product_name", "product_version"];
+
 /// What was seen in the parts and belongs into the output's headers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PartFacts {
@@ -157,8 +161,9 @@ impl Joined<'_> {
         call.words(&["-c", "copy"]);
         call.option("-map_metadata", inputs.source.to_string());
         call.option("-map_chapters", inputs.source.to_string());
-        // Plain ffmpeg leaves it out.
-        call.words(&["-metadata", "creation_time="]);
+        for tag in LEFT_OUT {
+            call.option("-metadata", format!("{tag}="));
+        }
     }
 
     fn film_options(&self, call: &mut Invocation) {

@@ -198,6 +198,27 @@ async fn copied_sound_with_coarse_times_is_rounded_as_in_one_ffmpeg() {
 }
 
 #[tokio::test]
+async fn tags_that_plain_ffmpeg_leaves_out_are_left_out() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join("source.mkv");
+    let film = ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=3", "-c:v", "mpeg4"];
+    let tags = ["title=A film", "company_name=C", "product_name=P", "product_version=1.0"];
+    let tags = tags.iter().flat_map(|tag| ["-metadata", tag]);
+    let args: Vec<&str> = film.into_iter().chain(tags).chain([media::text(&source)]).collect();
+    media::ffmpeg(&args);
+    let wish = Wish {
+        encoder: "ffv1",
+        options: &[],
+        filter: None,
+        sound: &[],
+        container: "matroska",
+        segments: 2,
+        around: 0,
+    };
+    compare(&source, &wish, "mkv").await;
+}
+
+#[tokio::test]
 async fn filters_that_look_at_neighbours_get_them() {
     let wish = Wish {
         encoder: "libx264",

@@ -31,9 +31,8 @@ const DISTANCE_SAMPLE: usize = 250;
 /// target length allows for.
 const MAX_SEGMENTS: u32 = 20_000;
 
-/// Frames beyond a segment that its encoder may be shown, where the film goes on as it was. With x264, eight take half
-/// of what the end of a segment loses without any, and the last frame gets the rest; forty take all, at twice the
-/// bits of eight and a tenth of the segment's work.
+/// Frames beyond a segment that its encoder may be shown, where the film goes on as it was. More bring less and less,
+/// and cost bits and work (docs/benchmarks.md has the figures for x264).
 const LOOKAHEAD: usize = 8;
 
 const SAME_TIME: &str = "two of its frames have the same time";

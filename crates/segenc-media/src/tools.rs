@@ -21,8 +21,11 @@ pub struct Tools {
     pub ffmpeg: PathBuf,
     /// ffprobe.
     pub ffprobe: PathBuf,
-    /// Their version.
+    /// ffmpeg's version.
     pub version: FfmpegVersion,
+    /// ffprobe's, which should be the same: another one can read a source's times otherwise (FFmpeg 9 puts the start
+    /// of a WebM film 7 ms from where ffprobe 5.1 says).
+    pub ffprobe_version: FfmpegVersion,
 }
 
 /// A version of ffmpeg.
@@ -85,13 +88,16 @@ impl Tools {
     pub async fn find() -> Result<Self, ToolsError> {
         let ffmpeg = locate("ffmpeg", "SEGENC_FFMPEG")?;
         let ffprobe = locate("ffprobe", "SEGENC_FFPROBE")?;
-        let (version, of_ffprobe) = tokio::join!(
+        let (version, ffprobe_version) = tokio::join!(
             version_of(&ffmpeg, Program::Ffmpeg),
             version_of(&ffprobe, Program::Ffprobe)
         );
-        let version = version?;
-        of_ffprobe?;
-        Ok(Self { ffmpeg, ffprobe, version })
+        Ok(Self { ffmpeg, ffprobe, version: version?, ffprobe_version: ffprobe_version? })
+    }
+
+    /// Whether ffmpeg and ffprobe are of the same version, as they should be.
+    pub fn are_of_one_version(&self) -> bool {
+        self.version == self.ffprobe_version
     }
 
     /// The path of a program.

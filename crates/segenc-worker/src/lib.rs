@@ -151,6 +151,10 @@ async fn live(config: WorkerConfig, mut leave: watch::Receiver<Leave>) -> Result
         Some(tools) => tools,
         None => Tools::find().await?,
     };
+    if !tools.are_of_one_version() {
+        let (ffmpeg, ffprobe) = (&tools.version, &tools.ffprobe_version);
+        tracing::warn!(%ffmpeg, %ffprobe, "ffmpeg and ffprobe are not of one version");
+    }
     let tried_file = config.identity.with_file_name("encoders.json");
     let looked = capabilities::look(
         &tools,

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 use support::{Process, Server, Stage, ended, frames, program, segment_tasks, single, succeed};
@@ -184,4 +185,23 @@ fn lossless_films_of_two_builds_are_exact() {
         single(&film, &plain, options);
         assert_eq!(frames(&stage.path(&output)), frames(&plain), "{options:?}");
     }
+}
+
+#[test]
+fn the_doctor_doubts_an_ffprobe_of_another_version() {
+    let Some(other) = other_build() else { return };
+    let stage = Stage::new();
+    let probe = |command: &mut Command| {
+        let examined = ended(command).with_code(0);
+        let findings = examined.stdout.lines().map(|line| {
+            serde_json::from_str::<Value>(line).expect("doctor --json prints an object a line")
+        });
+        let mut of_probe = findings.filter(|finding| finding["subject"] == "ffprobe");
+        of_probe.next().expect("ffprobe is looked at")
+    };
+    let words = ["doctor", "--json"];
+    assert_eq!(probe(&mut stage.segenc(&words))["verdict"], "good");
+    let doubted = probe(stage.segenc(&words).env("SEGENC_FFMPEG", &other));
+    assert_eq!(doubted["verdict"], "doubtful", "{doubted}");
+    assert!(doubted["detail"].as_str().is_some_and(|why| why.contains("not ffmpeg's version")));
 }

@@ -9,18 +9,31 @@ use crate::tools::FfmpegVersion;
 /// that 5.1 wants; 9.0 does not.
 const SAYS_DEMUX: (u32, u32) = (7, 0);
 
+/// From here on the length of each picture goes with it through the encoder to the muxer (seen in 7.0.2 and 9.0.2),
+/// so that the last sample of an MP4 has its picture's. 5.1 and 6.1 leave it to the muxer to guess.
+const KNOWS_LENGTHS: (u32, u32) = (7, 0);
+
+/// How a bitstream filter's expressions end that leave lengths to the muxer, and that keep them.
+const LENGTHS: (&str, &str) = (":duration=0", ":duration=DURATION");
+
 impl Invocation {
     /// The same call as this version understands it. A version without a number is taken to be new.
     pub(crate) fn in_the_words_of(&self, version: &FfmpegVersion) -> Self {
+        let since = |first| version.number.is_none_or(|number| number >= first);
         let mut spoken = self.clone();
-        if version.number.is_none_or(|number| number >= SAYS_DEMUX) {
-            let mut before = None::<&OsStr>;
-            for (word, said) in self.args.iter().zip(&mut spoken.args) {
-                if word == "-1" && before.is_some_and(|before| before == "-enc_time_base") {
-                    *said = "demux".into();
-                }
-                before = Some(word);
+        let mut before = OsStr::new("");
+        for (word, said) in self.args.iter().zip(&mut spoken.args) {
+            let option = before.to_string_lossy();
+            if since(SAYS_DEMUX) && option == "-enc_time_base" && word == "-1" {
+                *said = "demux".into();
             }
+            if since(KNOWS_LENGTHS)
+                && option.starts_with("-bsf:")
+                && let Some(times) = word.to_str().and_then(|word| word.strip_suffix(LENGTHS.0))
+            {
+                *said = format!("{times}{}", LENGTHS.1).into();
+            }
+            before = word;
         }
         spoken
     }
@@ -28,14 +41,32 @@ impl Invocation {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
     use crate::invocation::Program;
 
     fn said(number: Option<(u32, u32)>) -> String {
         let words = ["-map_chapters", "-1", "-enc_time_base", "-1", "-enc_time_base:a", "1:25"];
         let args = words.map(Into::into).to_vec();
+        in_words_of(number, args)
+    }
+
+    fn in_words_of(number: Option<(u32, u32)>, args: Vec<OsString>) -> String {
         let version = FfmpegVersion { text: String::new(), number };
         Invocation { program: Program::Ffmpeg, args }.in_the_words_of(&version).to_string()
+    }
+
+    #[test]
+    fn new_versions_keep_the_lengths_of_pictures() {
+        let said = |number| {
+            let words = ["-bsf:0", "setts=pts=PTS:duration=0", "-metadata", "title=a:duration=0"];
+            in_words_of(number, words.map(Into::into).to_vec())
+        };
+        let old = "-bsf:0 setts=pts=PTS:duration=0 -metadata title=a:duration=0";
+        let new = "-bsf:0 setts=pts=PTS:duration=DURATION -metadata title=a:duration=0";
+        assert_eq!([said(Some((5, 1))), said(Some((6, 1)))], [old, old]);
+        assert_eq!([said(Some((7, 0))), said(None)], [new, new]);
     }
 
     #[test]

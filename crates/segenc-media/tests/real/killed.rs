@@ -40,7 +40,7 @@ impl Reaper {
 
     fn tools(&self, real: &Tools) -> Tools {
         let path = |name: &str| self.folder.path().join(name);
-        Tools { ffmpeg: path("ffmpeg"), ffprobe: path("ffprobe"), version: real.version.clone() }
+        Tools { ffmpeg: path("ffmpeg"), ffprobe: path("ffprobe"), ..real.clone() }
     }
 
     /// From now on this call is the one, counted from 1.

@@ -116,7 +116,21 @@ async fn ffmpeg() -> Vec<Finding> {
             "another build of ffmpeg may have them",
         ),
     };
-    vec![Finding::good("ffmpeg", found), encoders]
+    let probe = if tools.are_of_one_version() {
+        Finding::good("ffprobe", format!("of the same version, at {}", tools.ffprobe.display()))
+    } else {
+        Finding::doubtful(
+            "ffprobe",
+            format!(
+                "{} at {}: not ffmpeg's version",
+                tools.ffprobe_version,
+                tools.ffprobe.display()
+            ),
+            "the two can read a film's times differently; install both from one package, or name the right ones in \
+             SEGENC_FFMPEG and SEGENC_FFPROBE",
+        )
+    };
+    vec![Finding::good("ffmpeg", found), probe, encoders]
 }
 
 fn confined() -> Finding {

@@ -13,8 +13,8 @@ const SAYS_DEMUX: (u32, u32) = (7, 0);
 /// so that the last sample of an MP4 has its picture's. 5.1 and 6.1 leave it to the muxer to guess.
 const KNOWS_LENGTHS: (u32, u32) = (7, 0);
 
-/// How a bitstream filter's expressions end that leave lengths to the muxer, and that keep them.
-const LENGTHS: (&str, &str) = (":duration=0", ":duration=DURATION");
+/// How lengths are told that old versions leave to the muxer, and how new ones are told the same.
+const LENGTHS: (&str, &str) = (":duration=0*", ":duration=");
 
 impl Invocation {
     /// The same call as this version understands it. A version without a number is taken to be new.
@@ -29,9 +29,10 @@ impl Invocation {
             }
             if since(KNOWS_LENGTHS)
                 && option.starts_with("-bsf:")
-                && let Some(times) = word.to_str().and_then(|word| word.strip_suffix(LENGTHS.0))
+                && let Some((times, lengths)) =
+                    word.to_str().and_then(|word| word.split_once(LENGTHS.0))
             {
-                *said = format!("{times}{}", LENGTHS.1).into();
+                *said = format!("{times}{}{lengths}", LENGTHS.1).into();
             }
             before = word;
         }
@@ -60,11 +61,16 @@ mod tests {
     #[test]
     fn new_versions_keep_the_lengths_of_pictures() {
         let said = |number| {
-            let words = ["-bsf:0", "setts=pts=PTS:duration=0", "-metadata", "title=a:duration=0"];
+            let words = [
+                "-bsf:0",
+                "setts=pts=PTS:duration=0*DURATION",
+                "-metadata",
+                "title=a:duration=0*b",
+            ];
             in_words_of(number, words.map(Into::into).to_vec())
         };
-        let old = "-bsf:0 setts=pts=PTS:duration=0 -metadata title=a:duration=0";
-        let new = "-bsf:0 setts=pts=PTS:duration=DURATION -metadata title=a:duration=0";
+        let old = "-bsf:0 setts=pts=PTS:duration=0*DURATION -metadata title=a:duration=0*b";
+        let new = "-bsf:0 setts=pts=PTS:duration=DURATION -metadata title=a:duration=0*b";
         assert_eq!([said(Some((5, 1))), said(Some((6, 1)))], [old, old]);
         assert_eq!([said(Some((7, 0))), said(None)], [new, new]);
     }

@@ -171,10 +171,13 @@ impl Joined<'_> {
         let Some(film) = film else { return };
         // A segment's first DTS can lie before the last one of its predecessor; later is always allowed,
         // since the PTS do not move and stand further apart. They must be named, or they take the DTS' value.
-        call.option(
-            &format!("-bsf:{film}"),
-            "setts=pts=PTS:dts=max(DTS\\,PREV_OUTDTS+1):duration=0",
-        );
+        let mut times = String::from("setts=pts=PTS:dts=max(DTS\\,PREV_OUTDTS+1):duration=0");
+        if let Some(rate) = self.join.film.rate {
+            // What a segment's container tells of lengths is guessed from DTS, which in films of variable rate can
+            // stand much further apart than any picture lasts.
+            times.push_str(&format!("*min(DURATION\\,round({}/{}/TB))", rate.den, rate.num));
+        }
+        call.option(&format!("-bsf:{film}"), times);
         if let Some(rate) = self.join.film.rate {
             call.option(&format!("-r:{film}"), format!("{}/{}", rate.num, rate.den));
             // From FFmpeg 7 on (seen in 7.0.2 and 9.0.2), a copied stream with a rate and a bitstream filter is

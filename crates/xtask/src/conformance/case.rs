@@ -104,6 +104,8 @@ impl Bench {
             folder.join(format!("{begin}{side}.{}", wish.target.extension))
         };
         let (single, ours) = (file("single"), file("ours"));
+        // A run that was stopped leaves its films.
+        remove_films(&[&single, &ours])?;
         let streams = streams(wish, &folder)?;
         let size = megapixels(&streams);
         if size > self.megapixels_max {
@@ -136,9 +138,7 @@ impl Bench {
             std::fs::remove_dir_all(folder.join(DATA))?;
         }
         if !self.keep {
-            for path in [single, ours].iter().filter(|path| path.exists()) {
-                std::fs::remove_file(path)?;
-            }
+            remove_films(&[&single, &ours])?;
         }
         Ok(outcome)
     }
@@ -157,6 +157,13 @@ impl Bench {
         command.env("SEGENC_DATA_DIR", folder.join(DATA));
         command
     }
+}
+
+fn remove_films(films: &[&Path]) -> Result<()> {
+    for film in films.iter().filter(|film| film.exists()) {
+        std::fs::remove_file(film)?;
+    }
+    Ok(())
 }
 
 /// How both sides ended, and their files.

@@ -10,7 +10,7 @@ use crate::tools::FfmpegVersion;
 const SAYS_DEMUX: (u32, u32) = (7, 0);
 
 /// From here on the length of each picture goes with it through the encoder to the muxer (seen in 7.0.2 and 9.0.2),
-/// so that the last sample of an MP4 has its picture's. 5.1 and 6.1 leave it to the muxer to guess.
+/// so that the last sample of an MP4 has its picture's. 5.1 leaves it to the muxer to guess.
 const KNOWS_LENGTHS: (u32, u32) = (7, 0);
 
 /// How lengths are told that old versions leave to the muxer, and how new ones are told the same.
